@@ -1,0 +1,135 @@
+"""Counting a network: parameters, connections and multiply-accumulates, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from .layers import SparseConv2d, Subsampling
+from .models import LeNet
+
+__all__ = ["layer_outputs", "summary"]
+
+
+def summary(model: LeNet) -> pd.DataFrame:
+    """Count what each layer of a network has and does for one image.
+
+    A connection is one input, weighted or biased, of one unit, as the papers count them: 340,908 in
+    LeNet-5 with its RBF output (LeCun et al. 1998, preprint p. 7), 98,442 in LeNet-1 (LeCun et al.
+    1990, p. 7). Multiply-accumulates leave the biases out; a subsampling unit's four additions
+    count as four. Batch normalisation adds parameters only.
+
+    Parameters
+    ----------
+    model
+        One of this package's networks.
+
+    Returns
+    -------
+    DataFrame
+        A row for each layer, a last row "total", and the columns input, output (shapes without the
+        batch), parameters, connections, multiply_accumulates.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is something else.
+    """
+    _check_model(model)
+    image = torch.zeros(1, 1, model.size, model.size, device=next(model.parameters()).device)
+    outputs = _outputs(model, image, model.modules())
+    rows, x = [], image
+    for name, layer in model.named_children():
+        work = [_work(part, outputs[part]) for part in layer.modules()]
+        rows.append(
+            {
+                "layer": "output" if name == "output" else name.upper(),
+                "input": _shape(x),
+                "output": _shape(outputs[layer]),
+                "parameters": sum(p.numel() for p in layer.parameters()),
+                "connections": sum(connections for connections, _ in work),
+                "multiply_accumulates": sum(products for _, products in work),
+            }
+        )
+        x = outputs[layer]
+    table = pd.DataFrame(rows).set_index("layer")
+    counts = table[["parameters", "connections", "multiply_accumulates"]].sum()
+    table.loc["total"] = [_shape(image), _shape(x), *counts]
+    return table
+
+
+def layer_outputs(model: LeNet, images: Tensor) -> dict[str, Tensor]:
+    """Return what every named layer gives out, after its activation.
+
+    Parameters
+    ----------
+    model
+        One of this package's networks. It is run as in evaluation, and left in the mode it was in.
+    images
+        ``(N, 1, size, size)`` float32, on the model's device.
+
+    Returns
+    -------
+    dict
+        The layer's name to its output: for LeNet-5 ``c1`` ``(N, 6, 28, 28)`` to ``output``
+        ``(N, 10)``.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is not one of this package's networks.
+    ValueError
+        If the images have another shape.
+    """
+    _check_model(model)
+    outputs = _outputs(model, images, model.children())
+    return {name: outputs[layer] for name, layer in model.named_children()}
+
+
+def _check_model(model: LeNet) -> None:
+    if not isinstance(model, LeNet):
+        raise TypeError(f"expected one of this package's networks, got {type(model).__name__}")
+
+
+@torch.no_grad()
+def _outputs(model: LeNet, images: Tensor, modules: Iterable[nn.Module]) -> dict[nn.Module, Tensor]:
+    """Run ``model`` once, as in evaluation, and keep what each of ``modules`` gives out."""
+    outputs: dict[nn.Module, Tensor] = {}
+    hooks = [
+        module.register_forward_hook(lambda module, _, output: outputs.update({module: output}))
+        for module in modules
+    ]
+    training = model.training
+    try:
+        model.eval()(images)
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return outputs
+
+
+def _shape(x: Tensor) -> str:
+    return " x ".join(str(length) for length in x.shape[1:])  # "6 x 28 x 28"
+
+
+def _work(part: nn.Module, output: Tensor) -> tuple[int, int]:
+    """Return connections and multiply-accumulates of one module that gave ``(1, ...)`` out."""
+    units = output.numel()
+    products = _weighted_inputs(part, units)
+    biases = units if products and getattr(part, "bias", None) is not None else 0
+    return products + biases, products
+
+
+def _weighted_inputs(part: nn.Module, units: int) -> int:
+    """Return how many inputs all the ``units`` of one module weight or add."""
+    if isinstance(part, SparseConv2d):
+        return units // part.out_maps * part.weight.numel()  # every kernel at every position
+    if isinstance(part, (nn.Conv2d, nn.Linear)):
+        return units * part.weight[0].numel()
+    if isinstance(part, (Subsampling, nn.AvgPool2d, nn.MaxPool2d)):
+        return units * 4  # windows are 2x2 in all of these networks
+    return 0  # containers, activations, dropout and flattening connect nothing new

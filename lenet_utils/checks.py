@@ -1,0 +1,58 @@
+"""Checks of arguments, shared so that the same mistake gets the same words everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+__all__: list[str] = []  # for the package itself, not for readers
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse anything but a non-empty, finite float tensor of shape ``(N, 1, H, W)``."""
+    if not isinstance(images, Tensor) or not images.is_floating_point():
+        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(
+            f"images must be a float tensor, got {kind}; lenet_utils.scale turns bytes into one"
+        )
+    if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
+        raise ValueError(f"images must be a non-empty (N, 1, H, W), got {tuple(images.shape)}")
+    # One sum instead of a mask as large as the images: it is finite only if every pixel is.
+    if not torch.isfinite(images.sum()):
+        raise ValueError("images must be finite, got NaN or infinity; look for a division by zero")
+
+
+def check_labels(labels: Tensor, count: int) -> None:
+    """Refuse anything but ``count`` int64 labels from 0 to 9."""
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
+        kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        raise TypeError(f"labels must be an int64 tensor, got {kind}; try labels.long()")
+    if labels.shape != (count,):
+        raise ValueError(
+            f"labels must have one entry for each of the {count} images, "
+            f"got shape {tuple(labels.shape)}"
+        )
+    low, high = labels.min().item(), labels.max().item()
+    if low < 0 or high > 9:
+        raise ValueError(f"labels must be from 0 to 9, got {low} to {high}")
+
+
+def check_one_of(name: str, value: object, known: Iterable[str]) -> None:
+    """Refuse a ``value`` of argument ``name`` that is not one of ``known``."""
+    if value not in tuple(known):
+        choices = ", ".join(repr(choice) for choice in known)
+        raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Refuse a ``value`` of argument ``name`` that is not a number above zero."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError(f"{name} must be positive, got {value!r}")
+
+
+def check_whole(name: str, value: int, least: int = 1) -> None:
+    """Refuse a ``value`` of argument ``name`` that is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")

@@ -1,0 +1,246 @@
+"""The layers of the LeNet papers that PyTorch does not have: one class for each idea."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .checks import check_positive, check_whole
+
+__all__ = [
+    "C3_TABLE",
+    "H3_TABLE",
+    "ScaledTanh",
+    "SparseConv2d",
+    "Subsampling",
+    "connection_matrix",
+    "uniform_by_fan_in_",
+]
+
+ConnectionTable = Sequence[Sequence[int]]  # for each output map, the input maps it reads
+
+# Which maps of S2 each of C3's sixteen maps reads. LeCun et al. 1998, Table I (preprint p. 8).
+C3_TABLE: ConnectionTable = (
+    *((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)),
+    *((0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5)),
+    *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
+    (0, 1, 2, 3, 4, 5),
+)
+
+# Which maps of H2 each of H3's twelve maps reads. LeCun et al. 1990, Table 1 (p. 5).
+H3_TABLE: ConnectionTable = (
+    *((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1)),
+    *((2,), (2, 3), (2, 3), (3,), (2, 3), (2, 3)),
+)
+
+
+class ScaledTanh(nn.Module):
+    """The papers' squashing function, ``f(a) = A tanh(S a)``.
+
+    LeCun et al. 1998, eq. 6 and Appendix A (preprint pp. 8, 41): A = 1.7159 and S = 2/3, so that
+    f(1) = 1 and f(-1) = -1.
+
+    Parameters
+    ----------
+    amplitude
+        A, the output's limit on both sides.
+    slope
+        S, the steepness at the origin divided by A.
+
+    Shape
+    -----
+    Any, unchanged.
+
+    Raises
+    ------
+    ValueError
+        If either is not positive.
+    """
+
+    def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3) -> None:
+        super().__init__()
+        check_positive("amplitude", amplitude)
+        check_positive("slope", slope)
+        self.amplitude = amplitude
+        self.slope = slope
+
+    def forward(self, a: Tensor) -> Tensor:
+        return self.amplitude * torch.tanh(self.slope * a)  # eq. 6
+
+    def extra_repr(self) -> str:
+        return f"amplitude={self.amplitude:.5g}, slope={self.slope:.5g}"
+
+
+class Subsampling(nn.Module):
+    """Average-like pooling with one trainable coefficient and one bias per feature map.
+
+    Each output unit adds the four inputs of its own 2x2 window, multiplies the sum by its map's
+    coefficient and adds its map's bias. The squashing function that follows in the paper is a
+    layer of its own. LeCun et al. 1998, preprint p. 7: 12 parameters for S2, 32 for S4.
+
+    Parameters
+    ----------
+    maps
+        Number of feature maps, in and out.
+
+    Shape
+    -----
+    ``(N, maps, H, W)`` -> ``(N, maps, H / 2, W / 2)``; ``H`` and ``W`` must be even.
+
+    Raises
+    ------
+    ValueError
+        If ``maps`` is not positive, or the input's maps or size do not fit.
+    """
+
+    def __init__(self, maps: int) -> None:
+        super().__init__()
+        check_whole("maps", maps)
+        self.maps = maps
+        # The paper gives no starting value; 1/2 keeps the variance of four independent inputs,
+        # and is what the authors' own later code (Lush) uses.
+        self.coefficient = nn.Parameter(torch.full((maps, 1, 1), 0.5))
+        self.bias = nn.Parameter(torch.zeros(maps, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != self.maps or x.shape[-1] % 2 or x.shape[-2] % 2:
+            raise ValueError(f"expected (N, {self.maps}, even, even), got {tuple(x.shape)}")
+        window_sum = 4 * F.avg_pool2d(x, kernel_size=2)  # (N, maps, H/2, W/2)
+        return self.coefficient * window_sum + self.bias
+
+    def extra_repr(self) -> str:
+        return f"maps={self.maps}"
+
+
+class SparseConv2d(nn.Module):
+    """A convolution whose output maps each read only some of the input maps.
+
+    Only the kernels in the table exist: there is no weight to mask, so none can leak into the
+    output or receive a gradient. LeCun et al. 1998, Table I (preprint p. 8): 60 kernels of 25
+    weights and 16 biases make C3's 1,516 parameters.
+
+    Parameters
+    ----------
+    table
+        For each output map, the input maps it reads: `C3_TABLE`, `H3_TABLE` or one of your own.
+    in_maps
+        Number of input maps.
+    kernel_size
+        Height and width of a kernel.
+
+    Shape
+    -----
+    ``(N, in_maps, H, W)`` -> ``(N, len(table), H - kernel_size + 1, W - kernel_size + 1)``
+
+    Raises
+    ------
+    ValueError
+        If the table is empty, has an empty or repeating row, or names a map that does not exist;
+        or if the input does not fit.
+    """
+
+    def __init__(self, table: ConnectionTable, in_maps: int, kernel_size: int = 5) -> None:
+        super().__init__()
+        matrix = connection_matrix(table, in_maps)
+        check_whole("kernel_size", kernel_size)
+        self.table = tuple(tuple(sorted(row)) for row in table)
+        self.in_maps, self.out_maps, self.kernel_size = in_maps, len(table), kernel_size
+        kernels = int(matrix.sum())
+        self.weight = nn.Parameter(torch.empty(kernels, kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(self.out_maps))
+        # Where each kernel stands among all out_maps * in_maps pairs, row by row.
+        positions = matrix.flatten().nonzero().squeeze(1)
+        self.register_buffer("positions", positions, persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw each map's kernels by the fan-in of its own row; set the biases to 0."""
+        rows = self.weight.detach().split([len(row) for row in self.table])
+        for kernels in rows:
+            uniform_by_fan_in_(kernels, fan_in=kernels.numel())
+        nn.init.zeros_(self.bias)
+
+    def dense_weight(self) -> Tensor:
+        """Return ``(out_maps, in_maps, kernel_size, kernel_size)``, zero where no kernel is."""
+        pairs, area = self.out_maps * self.in_maps, self.kernel_size**2
+        dense = self.weight.new_zeros(pairs, area)
+        dense = dense.index_copy(0, self.positions, self.weight.reshape(-1, area))
+        return dense.reshape(self.out_maps, self.in_maps, self.kernel_size, self.kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != self.in_maps or min(x.shape[2:]) < self.kernel_size:
+            raise ValueError(
+                f"expected (N, {self.in_maps}, H, W) with H and W at least {self.kernel_size}, "
+                f"got {tuple(x.shape)}"
+            )
+        return F.conv2d(x, self.dense_weight(), self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.in_maps}, {self.out_maps}, kernel_size={self.kernel_size}, "
+            f"kernels={len(self.weight)} of {self.in_maps * self.out_maps}"
+        )
+
+
+def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:
+    """Turn a connection table into a matrix of yes and no.
+
+    Parameters
+    ----------
+    table
+        For each output map, the input maps it reads, counted from 0.
+    in_maps
+        Number of input maps.
+
+    Returns
+    -------
+    Tensor
+        ``(len(table), in_maps)`` bool, True where an output map reads an input map.
+
+    Raises
+    ------
+    ValueError
+        If the table is empty, has an empty or repeating row, or names a map that does not exist.
+    """
+    check_whole("in_maps", in_maps)
+    if not len(table):
+        raise ValueError("the connection table is empty: give one row of input maps per output map")
+    matrix = torch.zeros(len(table), in_maps, dtype=torch.bool)
+    for out_map, row in enumerate(table):
+        if not len(row) or len(set(row)) < len(row) or min(row) < 0 or max(row) >= in_maps:
+            raise ValueError(
+                f"row {out_map} of the connection table must name different input maps "
+                f"from 0 to {in_maps - 1}, at least one, got {list(row)}"
+            )
+        matrix[out_map, list(row)] = True
+    return matrix
+
+
+def uniform_by_fan_in_(weight: Tensor, fan_in: int) -> Tensor:
+    """Fill ``weight`` uniformly from ``[-2.4 / fan_in, 2.4 / fan_in]``, in place.
+
+    LeCun et al. 1989, p. 546, and 1998, Appendix A (preprint p. 41): there is no square root.
+
+    Parameters
+    ----------
+    weight
+        Any tensor.
+    fan_in
+        F_i, the number of inputs of one unit.
+
+    Returns
+    -------
+    Tensor
+        The same ``weight``.
+
+    Raises
+    ------
+    ValueError
+        If ``fan_in`` is not positive.
+    """
+    check_whole("fan_in", fan_in)
+    with torch.no_grad():
+        return weight.uniform_(-2.4 / fan_in, 2.4 / fan_in)

@@ -1,0 +1,98 @@
+"""Bringing any picture of a digit to MNIST's form."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+__all__ = ["prepare_digit"]
+
+BOX, FIELD = 20, 28  # pixels: the digit's longer side, and the image around it
+CENTRE = 14  # MNIST's mean centre of mass is (14.0, 14.0), counting pixels from 0
+FAINTEST = 0.1  # ink below this share of the darkest is paper, shadow or compression noise
+
+
+def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
+    """Bring a picture of one digit to the form of an MNIST image.
+
+    Light-on-dark or dark-on-light is told by the picture's border. The digit's bounding box is
+    scaled to 20 pixels on its longer side, with anti-aliasing, and placed in 28x28 so that its
+    centre of mass lies in the middle (LeCun et al. 1998, preprint p. 10).
+
+    Parameters
+    ----------
+    image
+        A picture, or the path of one in any format Pillow reads. Transparent means paper.
+
+    Returns
+    -------
+    Tensor
+        ``(28, 28)`` uint8, 0 for background and 255 for full ink: what `scale` takes.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is no picture, or a blank one.
+    """
+    ink = _ink(_open(image))
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return torch.from_numpy(_centre(_fit(digit)))
+
+
+def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
+    """Return an upright greyscale picture on white paper."""
+    try:
+        picture = image if isinstance(image, Image.Image) else Image.open(image)
+        picture = ImageOps.exif_transpose(picture).convert("RGBA")
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds for damaged bytes
+        raise ValueError(
+            f"cannot read {image} as a picture: {error}; give a PNG or JPEG of one digit"
+        ) from error
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture).convert("L")
+
+
+def _ink(picture: Image.Image) -> np.ndarray:
+    """Return how much ink is at each pixel, 0 to 1, whichever of paper and ink is the darker."""
+    grey = np.asarray(picture, dtype=np.float32)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = np.median(border)
+    ink = paper - grey if paper > 127 else grey - paper
+    strongest = ink.max()
+    if strongest < 16:  # of 255: nothing a person would see
+        raise ValueError(
+            "found no digit: the picture is blank, or too faint to tell ink from paper"
+        )
+    ink = ink / strongest
+    ink[ink < FAINTEST] = 0
+    return ink
+
+
+def _fit(digit: np.ndarray) -> np.ndarray:
+    """Scale so that the longer side is 20 pixels; the triangle filter averages when it shrinks."""
+    height, width = digit.shape
+    factor = BOX / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    picture = Image.fromarray(np.round(digit * 255).astype(np.uint8))
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+
+
+def _centre(digit: np.ndarray) -> np.ndarray:
+    """Place in a 28x28 field, centre of mass in the middle, but never over the edge."""
+    field = np.zeros((FIELD, FIELD), dtype=np.uint8)
+    height, width = digit.shape
+    mass = digit.sum()
+    row = round(CENTRE - (digit.sum(axis=1) @ np.arange(height)) / mass)
+    column = round(CENTRE - (digit.sum(axis=0) @ np.arange(width)) / mass)
+    row, column = np.clip(row, 0, FIELD - height), np.clip(column, 0, FIELD - width)
+    field[row : row + height, column : column + width] = digit
+    return field

@@ -1,0 +1,322 @@
+"""Training: one loop for every model, criterion and device."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from tqdm.auto import tqdm
+
+from .checks import check_whole
+from .data import Digits
+from .evaluation import Evaluation, evaluate
+
+__all__ = ["History", "fit", "one_cycle"]
+
+REPORT_EVERY = 50  # steps between looks at the loss; each look waits for the device
+STEP_COLUMNS = ["epoch", "step", "loss", "error", "learning_rate"]
+EPOCH_COLUMNS = [
+    "epoch",
+    *("train_loss", "train_error", "validation_loss", "validation_error"),
+    *("learning_rate", "seconds"),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What happened during `fit`.
+
+    Attributes
+    ----------
+    steps
+        A row for each update: epoch, step (both from 1), loss and error (share of wrong answers on
+        that batch, before the update), learning_rate.
+    epochs
+        A row for each whole epoch: epoch, train_loss and train_error (means over the epoch's
+        batches, while the weights moved), validation_loss, validation_error (None without a
+        validation set), learning_rate (of the last step), seconds.
+    best_epoch
+        The epoch whose weights the model has now; None if none was completed.
+    interrupted
+        Whether Ctrl-C ended it.
+    """
+
+    steps: pd.DataFrame
+    epochs: pd.DataFrame
+    best_epoch: int | None
+    interrupted: bool
+
+
+def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Raise the learning rate from 1/25 to the optimiser's own, then lower it to nearly 0.
+
+    The default schedule of `fit`; another is any function of an optimiser and the number of steps.
+
+    Parameters
+    ----------
+    optimizer
+        Its learning rates become the peaks.
+    steps
+        Number of updates in all.
+
+    Returns
+    -------
+    LRScheduler
+        To be stepped after each update.
+    """
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=0.3, cycle_momentum=False)
+
+
+def fit(
+    model: nn.Module,
+    train: Digits,
+    validation: Digits | None = None,
+    *,
+    epochs: int,
+    batch_size: int = 64,
+    optimizer: Optimizer | None = None,
+    schedule: Callable[[Optimizer, int], LRScheduler] | None = one_cycle,
+    criterion: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    progress: bool = True,
+) -> History:
+    """Train ``model`` in place and return the history.
+
+    The whole set is moved to the device once, and each epoch goes through it in a new order. With a
+    validation set the model ends with the weights of the epoch of fewest validation errors (of
+    equals, the one of lowest loss). Ctrl-C ends the training and returns what there is.
+
+    Parameters
+    ----------
+    model
+        Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores, the largest for its answer.
+    train, validation
+        What to learn from, and what to judge each epoch by. Never the test set.
+    epochs
+        Passes over ``train``.
+    batch_size
+        Images for each update; an epoch's last batch may be smaller.
+    optimizer
+        Any, made with the parameters of ``model``; None for AdamW with learning rate 0.003.
+    schedule
+        Called with the optimiser and the number of updates; None for a constant learning rate.
+    criterion
+        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss.
+    augment
+        Called with each training batch of images, returns them changed, in the same shape.
+    patience
+        End after this many epochs without a better validation error; None for never.
+    seed
+        Of the order, of dropout and of ``augment``. The random state of the caller is left alone.
+    device
+        Where to train; None for an accelerator where there is one, else the CPU. The model stays
+        there.
+    progress
+        Whether to show a progress bar with loss and error.
+
+    Returns
+    -------
+    History
+        Losses, errors, learning rates and seconds for each step and epoch.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, the sets are smaller than a batch, or ``patience`` comes
+        without a validation set.
+    FloatingPointError
+        If the loss is not finite. The model is given back the best weights there were.
+    """
+    _check_fit(model, train, validation, epochs, batch_size, optimizer, patience)
+    device = torch.device(device) if device is not None else automatic_device()
+    model.to(device)
+    train, validation = _moved(train, device), validation and _moved(validation, device)
+    optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=0.003, fused=True)
+    steps = epochs * math.ceil(len(train) / batch_size)
+    scheduler = schedule(optimizer, steps) if schedule else None
+    record = _Record(model)
+    with _seeded(seed, device), tqdm(total=steps, disable=not progress, unit="step") as bar:
+        try:
+            for epoch in range(1, epochs + 1):
+                started = time.perf_counter()
+                for images, labels in _batches(train, batch_size, augment):
+                    rate = optimizer.param_groups[0]["lr"]
+                    loss, error = _update(model, images, labels, criterion, optimizer, scheduler)
+                    record.step(epoch, loss, error, rate, bar)
+                result = evaluate(model, validation) if validation else None
+                record.epoch(epoch, result, criterion, time.perf_counter() - started)
+                if patience and epoch - record.best_epoch >= patience:
+                    break
+        except KeyboardInterrupt:
+            record.interrupted = True
+        finally:
+            record.restore_best()
+    return record.history()
+
+
+def _check_fit(
+    model: nn.Module,
+    train: Digits,
+    validation: Digits | None,
+    epochs: int,
+    batch_size: int,
+    optimizer: Optimizer | None,
+    patience: int | None,
+) -> None:
+    check_whole("epochs", epochs)
+    check_whole("batch_size", batch_size)
+    for name, digits in (("train", train), ("validation", validation)):
+        if not isinstance(digits, Digits) and not (digits is None and name == "validation"):
+            raise TypeError(
+                f"{name} must be Digits such as load_mnist().{name}, got {type(digits).__name__}"
+            )
+    if patience is not None:
+        check_whole("patience", patience)
+        if validation is None:
+            raise ValueError("patience needs a validation set to judge by: pass validation=")
+    if optimizer is not None:
+        own = {id(parameter) for parameter in model.parameters()}
+        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+            raise ValueError(
+                "the optimizer holds no parameter of this model; make it with model.parameters()"
+            )
+
+
+def automatic_device() -> torch.device:
+    """Return the accelerator where there is one, else the CPU."""
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def _moved(digits: Digits, device: torch.device) -> Digits:
+    return Digits(digits.images.to(device), digits.labels.to(device))
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed what draws at random inside the block; give the caller's state back after it."""
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"):
+        torch.manual_seed(seed)
+        yield
+
+
+def _batches(
+    digits: Digits, batch_size: int, augment: Callable[[Tensor], Tensor] | None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Go through all of ``digits`` once, in a new order."""
+    order = torch.randperm(len(digits), device=digits.labels.device)
+    for chosen in order.split(batch_size):
+        images = digits.images[chosen]
+        yield (augment(images) if augment else images), digits.labels[chosen]
+
+
+def _update(
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    criterion: Callable[[Tensor, Tensor], Tensor],
+    optimizer: Optimizer,
+    scheduler: LRScheduler | None,
+) -> tuple[Tensor, Tensor]:
+    """Learn from one batch; return its loss and error before the update, still on the device."""
+    model.train()
+    scores = model(images)
+    loss = criterion(scores, labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if scheduler is not None:
+        scheduler.step()
+    return loss.detach(), (scores.argmax(dim=1) != labels).float().mean()
+
+
+class _Record:
+    """Collects what `fit` returns, and the best weights so far."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.interrupted = False
+        self.best_epoch: int | None = None
+        self._best = (math.inf, math.inf)  # errors and loss on the validation set
+        self._best_weights: dict[str, Tensor] = {}
+        self._pending: list[tuple[int, float, Tensor]] = []  # the tensor is still on the device
+        self._steps: list[dict[str, float]] = []
+        self._epochs: list[dict[str, float | None]] = []
+
+    def step(self, epoch: int, loss: Tensor, error: Tensor, rate: float, bar: tqdm) -> None:
+        self._pending.append((epoch, rate, torch.stack([loss, error])))
+        bar.update()
+        if len(self._pending) == REPORT_EVERY:
+            self._collect()
+            recent = pd.DataFrame(self._steps[-REPORT_EVERY:]).mean()
+            bar.set_postfix_str(f"epoch {epoch}, loss {recent.loss:.4f}, error {recent.error:.2%}")
+
+    def epoch(
+        self,
+        epoch: int,
+        result: Evaluation | None,
+        criterion: Callable[[Tensor, Tensor], Tensor],
+        seconds: float,
+    ) -> None:
+        self._collect()
+        own = pd.DataFrame([step for step in self._steps if step["epoch"] == epoch])
+        loss = criterion(result.scores, result.labels).item() if result else None
+        self._epochs.append(
+            {
+                "epoch": epoch,
+                "train_loss": own["loss"].mean(),
+                "train_error": own["error"].mean(),
+                "validation_loss": loss,
+                "validation_error": result.error_rate if result else None,
+                "learning_rate": own["learning_rate"].iloc[-1],
+                "seconds": seconds,
+            }
+        )
+        if result is None:
+            self.best_epoch = epoch
+        elif (result.errors, loss) < self._best:
+            self._best, self.best_epoch = (result.errors, loss), epoch
+            self._best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    def restore_best(self) -> None:
+        if self._best_weights:
+            self.model.load_state_dict(self._best_weights)
+
+    def history(self) -> History:
+        self._collect()
+        return History(
+            steps=pd.DataFrame(self._steps, columns=STEP_COLUMNS),
+            epochs=pd.DataFrame(self._epochs, columns=EPOCH_COLUMNS),
+            best_epoch=self.best_epoch,
+            interrupted=self.interrupted,
+        )
+
+    def _collect(self) -> None:
+        """Fetch the pending losses from the device and stop at the first that is not finite."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        pairs = torch.stack([pair for _, _, pair in pending]).tolist()
+        for (epoch, rate, _), (loss, error) in zip(pending, pairs, strict=True):
+            step = len(self._steps) + 1
+            values = (epoch, step, loss, error, rate)
+            self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss is {loss} at epoch {epoch}, step {step}, learning rate {rate:.3g}. "
+                    "Most likely the learning rate is too high for this network: try a tenth. If "
+                    "it is not finite from the first step on, look at the criterion and augment."
+                )

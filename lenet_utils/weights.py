@@ -1,0 +1,89 @@
+"""Weights on disk: safetensors files, never pickles, with what they are written beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from .files import atomic_path
+
+__all__ = ["load_weights", "read_metadata", "save_weights"]
+
+
+def save_weights(
+    model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write the weights of ``model``; the file is complete or not there.
+
+    Parameters
+    ----------
+    model
+        Any module.
+    path
+        The file, by custom ``*.safetensors``.
+    metadata
+        Notes to keep with the weights, such as recipe and seed.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata=dict(metadata or {}))
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Read weights into ``model``, which must be built of the same parts as when they were saved.
+
+    Parameters
+    ----------
+    model
+        Changed in place, or left as it was if anything is wrong.
+    path
+        A file written by `save_weights`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is no safetensors file or holds the weights of another network.
+    """
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != wanted:
+        different = sorted(set(wanted.items()) ^ set(found.items()))
+        raise ValueError(
+            f"{path} does not fit this {type(model).__name__}: {different[0][0]} differs "
+            f"({found.get(different[0][0])} in the file, {wanted.get(different[0][0])} wanted); "
+            "build the model with the parts it was trained with"
+        )
+    model.load_state_dict(tensors)
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the notes kept with the weights in ``path``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is no safetensors file.
+    """
+    try:
+        with safetensors.safe_open(Path(path), framework="pt") as file:
+            return file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
