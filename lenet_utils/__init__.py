@@ -6,10 +6,11 @@ Importing it seeds nothing, prints nothing, downloads nothing and changes no set
 from .accounting import layer_outputs, summary
 from .data import Digits, Splits, load_mnist, scale
 from .evaluation import Evaluation, evaluate
+from .history import History
 from .layers import C3_TABLE, H3_TABLE, ScaledTanh, SparseConv2d, Subsampling, connection_matrix
 from .models import LeNet, LeNet1, LeNet5
 from .preparation import prepare_digit
-from .training import History, fit, one_cycle
+from .training import fit, one_cycle
 from .weights import load_weights, save_weights
 
 __all__ = [

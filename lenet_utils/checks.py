@@ -20,23 +20,30 @@ def check_images(images: Tensor) -> None:
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
         raise ValueError(f"images must be a non-empty (N, 1, H, W), got {tuple(images.shape)}")
     # One sum instead of a mask as large as the images: it is finite only if every pixel is.
-    if not torch.isfinite(images.sum()):
+    if not torch.isfinite(images.sum(dtype=torch.float32)):
         raise ValueError("images must be finite, got NaN or infinity; look for a division by zero")
 
 
-def check_labels(labels: Tensor, count: int) -> None:
-    """Refuse anything but ``count`` int64 labels from 0 to 9."""
+def check_kind(name: str, value: object, kind: type, hint: str = "") -> None:
+    """Refuse a ``value`` of argument ``name`` that is not a ``kind``; ``hint`` says what to do."""
+    if not isinstance(value, kind):
+        wanted = f"{name} must be of type {kind.__name__}"
+        raise TypeError(f"{wanted}, got {type(value).__name__}" + (f"; {hint}" if hint else ""))
+
+
+def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
+    """Refuse anything but ``count`` int64 labels, or predictions by ``name``, from 0 to 9."""
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
         kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise TypeError(f"labels must be an int64 tensor, got {kind}; try labels.long()")
+        raise TypeError(f"{name} must be an int64 tensor, got {kind}; try {name}.long()")
     if labels.shape != (count,):
         raise ValueError(
-            f"labels must have one entry for each of the {count} images, "
+            f"{name} must have one entry for each of the {count} images, "
             f"got shape {tuple(labels.shape)}"
         )
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or high > 9:
-        raise ValueError(f"labels must be from 0 to 9, got {low} to {high}")
+        raise ValueError(f"{name} must be from 0 to 9, got {low} to {high}")
 
 
 def check_one_of(name: str, value: object, known: Iterable[str]) -> None:

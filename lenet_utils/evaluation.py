@@ -91,7 +91,7 @@ class Evaluation:
 
     @property
     def confusion(self) -> pd.DataFrame:
-        """``(10, 10)`` counts: a row for each true class, a column for each predicted one."""
+        """``(10, 10)`` counts, a row for each true class and a column for each predicted one."""
         classes = self.scores.shape[1]
         pairs = self.labels * classes + self.predictions
         counts = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
@@ -100,7 +100,7 @@ class Evaluation:
 
     @property
     def per_class(self) -> pd.DataFrame:
-        """A row for each class: digits, errors, error_rate, precision, recall, f1."""
+        """A row for each class, with columns digits, errors, error_rate, precision, recall, f1."""
         confusion = self.confusion.to_numpy()
         right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
         frame = pd.DataFrame({"digits": true, "errors": true - right})

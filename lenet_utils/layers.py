@@ -108,8 +108,11 @@ class Subsampling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != self.maps or x.shape[-1] % 2 or x.shape[-2] % 2:
             raise ValueError(f"expected (N, {self.maps}, even, even), got {tuple(x.shape)}")
-        window_sum = 4 * F.avg_pool2d(x, kernel_size=2)  # (N, maps, H/2, W/2)
-        return self.coefficient * window_sum + self.bias
+        # A sum of four times a coefficient is a 2x2 convolution of each map by itself, four times
+        # the same weight: one call, faster than pooling, multiplying and adding.
+        weight = self.coefficient[:, None].expand(self.maps, 1, 2, 2)
+        bias = self.bias.flatten()
+        return F.conv2d(x, weight, bias, stride=2, groups=self.maps)  # (N, maps, H/2, W/2)
 
     def extra_repr(self) -> str:
         return f"maps={self.maps}"

@@ -6,9 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,42 +16,10 @@ from tqdm.auto import tqdm
 
 from .checks import check_whole
 from .data import Digits
-from .evaluation import Evaluation, evaluate
+from .evaluation import evaluate
+from .history import History, Recorder
 
-__all__ = ["History", "fit", "one_cycle"]
-
-REPORT_EVERY = 50  # steps between looks at the loss; each look waits for the device
-STEP_COLUMNS = ["epoch", "step", "loss", "error", "learning_rate"]
-EPOCH_COLUMNS = [
-    "epoch",
-    *("train_loss", "train_error", "validation_loss", "validation_error"),
-    *("learning_rate", "seconds"),
-]
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """What happened during `fit`.
-
-    Attributes
-    ----------
-    steps
-        A row for each update: epoch, step (both from 1), loss and error (share of wrong answers on
-        that batch, before the update), learning_rate.
-    epochs
-        A row for each whole epoch: epoch, train_loss and train_error (means over the epoch's
-        batches, while the weights moved), validation_loss, validation_error (None without a
-        validation set), learning_rate (of the last step), seconds.
-    best_epoch
-        The epoch whose weights the model has now; None if none was completed.
-    interrupted
-        Whether Ctrl-C ended it.
-    """
-
-    steps: pd.DataFrame
-    epochs: pd.DataFrame
-    best_epoch: int | None
-    interrupted: bool
+__all__ = ["automatic_device", "fit", "one_cycle"]
 
 
 def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
@@ -142,12 +108,12 @@ def fit(
     """
     _check_fit(model, train, validation, epochs, batch_size, optimizer, patience)
     device = torch.device(device) if device is not None else automatic_device()
-    model.to(device)
+    model.to(device, memory_format=torch.channels_last)  # a quarter faster on a CPU, same numbers
     train, validation = _moved(train, device), validation and _moved(validation, device)
     optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=0.003, fused=True)
     steps = epochs * math.ceil(len(train) / batch_size)
     scheduler = schedule(optimizer, steps) if schedule else None
-    record = _Record(model)
+    record = Recorder(model)
     with _seeded(seed, device), tqdm(total=steps, disable=not progress, unit="step") as bar:
         try:
             for epoch in range(1, epochs + 1):
@@ -197,7 +163,8 @@ def _check_fit(
 
 def automatic_device() -> torch.device:
     """Return the accelerator where there is one, else the CPU."""
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    available = torch.accelerator.is_available()
+    return torch.accelerator.current_accelerator() if available else torch.device("cpu")
 
 
 def _moved(digits: Digits, device: torch.device) -> Digits:
@@ -207,8 +174,7 @@ def _moved(digits: Digits, device: torch.device) -> Digits:
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed what draws at random inside the block; give the caller's state back after it."""
-    devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices, device_type=device.type if devices else "cuda"):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 
@@ -241,82 +207,3 @@ def _update(
     if scheduler is not None:
         scheduler.step()
     return loss.detach(), (scores.argmax(dim=1) != labels).float().mean()
-
-
-class _Record:
-    """Collects what `fit` returns, and the best weights so far."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-        self.interrupted = False
-        self.best_epoch: int | None = None
-        self._best = (math.inf, math.inf)  # errors and loss on the validation set
-        self._best_weights: dict[str, Tensor] = {}
-        self._pending: list[tuple[int, float, Tensor]] = []  # the tensor is still on the device
-        self._steps: list[dict[str, float]] = []
-        self._epochs: list[dict[str, float | None]] = []
-
-    def step(self, epoch: int, loss: Tensor, error: Tensor, rate: float, bar: tqdm) -> None:
-        self._pending.append((epoch, rate, torch.stack([loss, error])))
-        bar.update()
-        if len(self._pending) == REPORT_EVERY:
-            self._collect()
-            recent = pd.DataFrame(self._steps[-REPORT_EVERY:]).mean()
-            bar.set_postfix_str(f"epoch {epoch}, loss {recent.loss:.4f}, error {recent.error:.2%}")
-
-    def epoch(
-        self,
-        epoch: int,
-        result: Evaluation | None,
-        criterion: Callable[[Tensor, Tensor], Tensor],
-        seconds: float,
-    ) -> None:
-        self._collect()
-        own = pd.DataFrame([step for step in self._steps if step["epoch"] == epoch])
-        loss = criterion(result.scores, result.labels).item() if result else None
-        self._epochs.append(
-            {
-                "epoch": epoch,
-                "train_loss": own["loss"].mean(),
-                "train_error": own["error"].mean(),
-                "validation_loss": loss,
-                "validation_error": result.error_rate if result else None,
-                "learning_rate": own["learning_rate"].iloc[-1],
-                "seconds": seconds,
-            }
-        )
-        if result is None:
-            self.best_epoch = epoch
-        elif (result.errors, loss) < self._best:
-            self._best, self.best_epoch = (result.errors, loss), epoch
-            self._best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
-
-    def restore_best(self) -> None:
-        if self._best_weights:
-            self.model.load_state_dict(self._best_weights)
-
-    def history(self) -> History:
-        self._collect()
-        return History(
-            steps=pd.DataFrame(self._steps, columns=STEP_COLUMNS),
-            epochs=pd.DataFrame(self._epochs, columns=EPOCH_COLUMNS),
-            best_epoch=self.best_epoch,
-            interrupted=self.interrupted,
-        )
-
-    def _collect(self) -> None:
-        """Fetch the pending losses from the device and stop at the first that is not finite."""
-        if not self._pending:
-            return
-        pending, self._pending = self._pending, []
-        pairs = torch.stack([pair for _, _, pair in pending]).tolist()
-        for (epoch, rate, _), (loss, error) in zip(pending, pairs, strict=True):
-            step = len(self._steps) + 1
-            values = (epoch, step, loss, error, rate)
-            self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))
-            if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss} at epoch {epoch}, step {step}, learning rate {rate:.3g}. "
-                    "Most likely the learning rate is too high for this network: try a tenth. If "
-                    "it is not finite from the first step on, look at the criterion and augment."
-                )

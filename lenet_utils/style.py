@@ -1,0 +1,59 @@
+"""The look that all figures share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+__all__ = ["COLORS", "use_style"]
+
+COLORS: dict[str, str] = {
+    "input": "#7a7a7a",
+    "convolution": "#0072b2",
+    "subsampling": "#d55e00",
+    "full": "#009e73",
+    "output": "#cc79a7",
+}  # Okabe and Ito's, safe for colour-blind readers and at least 3:1 on a white or a dark page
+
+STYLE = Path(__file__).parent / "assets" / "lenet.mplstyle"
+WIDTH = 5.4  # inches, of every figure: its text is still readable 360 pixels wide
+
+
+def use_style() -> None:
+    """Set matplotlib to the book's style, which reads on white pages and on dark ones."""
+    plt.style.use(STYLE)
+
+
+def new_figure(rows: int = 1, columns: int = 1, **settings: Any) -> tuple[Figure, np.ndarray]:
+    """Make a figure that pyplot forgets at once, and its ``(rows, columns)`` array of axes.
+
+    A notebook would show an open figure at the end of the cell, and again as the cell's value.
+    """
+    settings = {"layout": "constrained"} | settings
+    fig, axes = plt.subplots(rows, columns, squeeze=False, **settings)
+    plt.close(fig)
+    return fig, axes
+
+
+def full_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Make a figure of ``width`` and ``height`` inches that is all one axes, without frame."""
+    fig, axes = new_figure(figsize=(width, height), layout="none")
+    axes[0, 0].set_position((0, 0, 1, 1))
+    axes[0, 0].set_axis_off()
+    return fig, axes[0, 0]
+
+
+def tint(color: str) -> tuple[float, ...]:
+    """Return a light tint of ``color``: for tiles that are the same on a white and a dark page."""
+    return tuple(0.3 * channel + 0.7 for channel in to_rgb(color))
+
+
+def layer_label(name: str) -> str:
+    """Return a layer's name as the papers write it: "C1" for ``c1``, but "output"."""
+    return name if name in ("input", "output") else name.upper()
