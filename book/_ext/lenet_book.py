@@ -1,0 +1,177 @@
+"""What the book needs from Sphinx beyond its settings in `_config.yml`.
+
+- Executed cells are cached per state of `lenet_utils`, so that editing the package re-executes.
+- Formulas are drawn by a copy of MathJax inside the book, so that it works offline.
+- Links to the repository follow the fork the book is built from.
+- Scripts nobody uses are left out, and a few accessibility slips of the themes are mended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util.fileutil import copy_asset_file
+
+MATHJAX_PACKAGE = "sphinx-mathjax-offline"
+MATHJAX_FILE = "tex-svg-full.js"  # the whole of MathJax, fonts included, in one file
+CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect the functions below to the moments of a build."""
+    app.connect("config-inited", choose_execution_cache)
+    app.connect("config-inited", link_repository)
+    app.connect("doctree-resolved", drop_thebe_settings, priority=900)
+    app.connect("html-page-context", drop_thebe_scripts, priority=900)
+    app.connect("html-page-context", mend_page_body, priority=900)
+    app.connect("build-finished", copy_mathjax)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+# --- The execution cache -------------------------------------------------------------------------
+
+
+def choose_execution_cache(app: Sphinx, config: Config) -> None:
+    """Keep executed cells in a folder named by the state of `lenet_utils`.
+
+    jupyter-cache looks at a chapter's code only. With one folder per state of the package, an edit
+    of the package starts with an empty folder, and an undo finds the former results again.
+    """
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    cache = caches / package_digest(Path(app.srcdir))
+    cache.mkdir(parents=True, exist_ok=True)
+    os.utime(cache)  # the time of its last use, which is what pruning goes by
+    prune(caches)
+    config.nb_execution_cache_path = str(cache)
+
+
+def package_digest(root: Path) -> str:
+    """Return a short hash of what cells depend on: `lenet_utils` with its assets, and the lock."""
+    package = root / "lenet_utils"
+    files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    digest = hashlib.sha256()
+    for path in sorted([*files, root / "requirements.txt"]):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
+    return digest.hexdigest()[:16]
+
+
+def prune(caches: Path) -> None:
+    """Remove all but the caches used last."""
+    by_last_use = sorted(caches.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for cache in by_last_use[CACHES_KEPT:]:
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+# --- The repository ------------------------------------------------------------------------------
+
+
+def link_repository(app: Sphinx, config: Config) -> None:
+    """Point the repository buttons at the fork this is; leave them out where it is not known."""
+    options = config.html_theme_options
+    address = repository_address(Path(app.srcdir))
+    # Jupyter Book's default address is its own repository: it must go even if we know no better.
+    options["repository_url"] = address or ""
+    for button in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
+        options[button] = address is not None
+    if address is not None:
+        options["repository_branch"] = "main"
+        options["repository_provider"] = "gitlab" if "gitlab" in address else "github"
+
+
+def repository_address(root: Path) -> str | None:
+    """Return the repository's web address, from the workflow that runs or from git's `origin`."""
+    name = os.environ.get("GITHUB_REPOSITORY")
+    if name:
+        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
+    if not (root / ".git").exists():  # git would look for a repository further up
+        return None
+    try:
+        origin = subprocess.run(
+            ["git", "-C", str(root), "remote", "get-url", "origin"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return web_address(origin.strip())
+
+
+def web_address(origin: str) -> str | None:
+    """Turn a GitHub or GitLab remote, https or ssh, into the address a browser opens."""
+    short = re.fullmatch(r"[\w.-]+@([\w.-]+):(.+)", origin)  # git@github.com:owner/name.git
+    parts = urlsplit(f"ssh://{short[1]}/{short[2]}" if short else origin)
+    host = parts.hostname or ""  # without user name, token and port
+    path = parts.path.strip("/").removesuffix(".git")
+    is_known = {"github", "gitlab"} & set(host.split("."))
+    if parts.scheme not in ("https", "http", "ssh") or not is_known or "/" not in path:
+        return None
+    return f"https://{host}/{path}"
+
+
+# --- Scripts and pages ---------------------------------------------------------------------------
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Copy MathJax's single file from its package into the book.
+
+    The package's own extension would copy all 24 MB of MathJax, so it is only a source of data.
+    """
+    if exception is not None or app.builder.format != "html":
+        return
+    files = importlib.metadata.files(MATHJAX_PACKAGE) or []
+    source = next(file.locate() for file in files if file.name == MATHJAX_FILE)
+    target = Path(app.outdir) / "_static" / "mathjax"
+    target.mkdir(parents=True, exist_ok=True)
+    copy_asset_file(str(source), str(target))
+
+
+def drop_thebe_settings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Remove what sphinx-thebe appends to each page; Jupyter Book loads it and we do not use it."""
+    for node in list(doctree.findall(nodes.raw)):
+        if "text/x-thebe-config" in node.astext() or "kernelName =" in node.astext():
+            node.parent.remove(node)
+
+
+def drop_thebe_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Remove sphinx-thebe's scripts: one is put in twice, and it names another host."""
+
+    def of_thebe(script: Any) -> bool:
+        filename, attributes = getattr(script, "filename", ""), getattr(script, "attributes", {})
+        return "thebe" in f"{filename} {attributes.get('body', '')}".lower()
+
+    context["script_files"] = [s for s in context["script_files"] if not of_thebe(s)]
+    context["css_files"] = [s for s in context["css_files"] if not of_thebe(s)]
+
+
+# What screen readers stumble over in generated pages, and what is put there instead.
+MENDED_HTML = {
+    # pandas heads the column of row labels with an empty header cell.
+    "<th></th>": "<td></td>",
+    # myst-nb names its folded cells otherwise than they read ("Show code cell source").
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    # Sphinx puts entries of a role that ARIA has withdrawn into the list of references.
+    'role="doc-biblioentry"': 'role="listitem"',
+}
+
+
+def mend_page_body(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Mend accessibility slips in what pandas, myst-nb and Sphinx write."""
+    for slip, mended in MENDED_HTML.items():
+        context["body"] = context.get("body", "").replace(slip, mended)
