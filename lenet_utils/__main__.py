@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=_whole, default=10)
     train.add_argument("--batch-size", type=_whole, default=64, metavar="N")
     train.add_argument("--patience", type=_whole, metavar="N", help="end after N epochs no better")
-    train.add_argument("--seed", type=int, default=0, help="of the first weights and the order")
+    train.add_argument("--seed", type=_seed, default=0, help="of the first weights and the order")
     train.set_defaults(run=_train)
 
     judge = commands.add_parser("evaluate", help="count the errors of trained weights")
@@ -88,7 +89,16 @@ def _whole(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 2**63 - 1, got {text!r}")
+    return int(text)
+
+
 def _train(options: argparse.Namespace) -> None:
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=options.out):
+        pass  # better to learn now than after the training that nothing can be written here
     torch.manual_seed(options.seed)
     model = MODELS[options.model]()
     digits = load_mnist(options.data, size=model.size, scaling=options.scaling)

@@ -39,7 +39,7 @@ def summary(model: LeNet) -> pd.DataFrame:
         If ``model`` is something else.
     """
     _check_model(model)
-    image = torch.zeros(1, 1, model.size, model.size, device=next(model.parameters()).device)
+    image = next(model.parameters()).new_zeros(1, 1, model.size, model.size)
     outputs = _outputs(model, image, model.modules())
     rows, x = [], image
     for name, layer in model.named_children():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -55,11 +56,11 @@ def check_one_of(name: str, value: object, known: Iterable[str]) -> None:
 
 def check_positive(name: str, value: float) -> None:
     """Refuse a ``value`` of argument ``name`` that is not a number above zero."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
         raise ValueError(f"{name} must be positive, got {value!r}")
 
 
 def check_whole(name: str, value: int, least: int = 1) -> None:
     """Refuse a ``value`` of argument ``name`` that is not a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")

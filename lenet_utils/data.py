@@ -70,7 +70,15 @@ class Digits:
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """A data set in its three parts, with the pixel values that background and full ink got."""
+    """A data set in its three parts.
+
+    Attributes
+    ----------
+    train, validation, test
+        Each `Digits`, scaled alike.
+    background, ink
+        The pixel values that background and full ink got.
+    """
 
     train: Digits
     validation: Digits

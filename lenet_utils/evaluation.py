@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from .checks import check_whole
+from .checks import check_kind, check_whole
 from .data import Digits
 
 __all__ = ["Evaluation", "evaluate"]
@@ -111,7 +111,7 @@ class Evaluation:
         return frame.rename_axis(index="class")
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     """Run ``model`` over all of ``digits``, on the device it is on.
 
@@ -130,9 +130,10 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
 
     Raises
     ------
-    ValueError
-        If the images do not fit the model.
+    TypeError, ValueError
+        If ``digits`` is something else, or the images do not fit the model.
     """
+    check_kind("digits", digits, Digits, "load_mnist().test is one")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     training = model.training
     model.eval()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .evaluation import Evaluation
 
@@ -50,10 +51,10 @@ class History:
 
 
 class Recorder:
-    """Collects what `fit` returns, and the best weights so far."""
+    """Collects what `fit` returns, shows it on the progress bar, and keeps the best weights."""
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    def __init__(self, model: nn.Module, bar: tqdm) -> None:
+        self.model, self.bar = model, bar
         self.interrupted = False
         self.best_epoch: int | None = None
         self._best = (math.inf, math.inf)  # errors and loss on the validation set
@@ -62,13 +63,12 @@ class Recorder:
         self._steps: list[dict[str, float]] = []
         self._epochs: list[dict[str, float | None]] = []
 
-    def step(self, epoch: int, loss: Tensor, error: Tensor, rate: float, bar: tqdm) -> None:
+    def step(self, epoch: int, loss: Tensor, error: Tensor, rate: float) -> None:
+        """Take in one update, without waiting for the device."""
         self._pending.append((epoch, rate, torch.stack([loss, error])))
-        bar.update()
+        self.bar.update()
         if len(self._pending) == REPORT_EVERY:
             self._collect()
-            recent = pd.DataFrame(self._steps[-REPORT_EVERY:]).mean()
-            bar.set_postfix_str(f"epoch {epoch}, loss {recent.loss:.4f}, error {recent.error:.2%}")
 
     def epoch(
         self,
@@ -77,9 +77,11 @@ class Recorder:
         criterion: Callable[[Tensor, Tensor], Tensor],
         seconds: float,
     ) -> None:
+        """Take in the end of an epoch, with its validation where there is one."""
         self._collect()
+        loss = self._loss(result, criterion) if result else None
+        self._check_last_update(epoch, loss)
         own = pd.DataFrame([step for step in self._steps if step["epoch"] == epoch])
-        loss = criterion(result.scores, result.labels).item() if result else None
         self._epochs.append(
             {
                 "epoch": epoch,
@@ -98,15 +100,19 @@ class Recorder:
             self._best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
 
     def restore_best(self) -> None:
+        """Give the model the weights of its best epoch, where validation told which that is."""
         if self._best_weights:
             self.model.load_state_dict(self._best_weights)
 
     def history(self) -> History:
+        """Return what was taken in."""
         self._collect()
+        # Without validation, a model interrupted in an epoch has no whole epoch's weights.
+        lost = self.interrupted and not self._best_weights
         return History(
             steps=pd.DataFrame(self._steps, columns=STEP_COLUMNS),
             epochs=pd.DataFrame(self._epochs, columns=EPOCH_COLUMNS),
-            best_epoch=self.best_epoch,
+            best_epoch=None if lost else self.best_epoch,
             interrupted=self.interrupted,
         )
 
@@ -121,8 +127,27 @@ class Recorder:
             values = (epoch, step, loss, error, rate)
             self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))
             if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is {loss} at epoch {epoch}, step {step}, learning rate {rate:.3g}. "
-                    "Most likely the learning rate is too high for this network: try a tenth. If "
-                    "it is not finite from the first step on, look at the criterion and augment."
-                )
+                _stop(f"the loss is {loss}", epoch, step, rate)
+        recent = pd.DataFrame(self._steps[-len(pending) :]).mean()
+        self.bar.set_postfix_str(f"epoch {epoch}, loss {recent.loss:.4f}, error {recent.error:.2%}")
+
+    def _check_last_update(self, epoch: int, loss: float | None) -> None:
+        """Stop if an epoch's last update, which no training loss judges, broke the model."""
+        finite = all(torch.isfinite(p).all() for p in self.model.parameters())
+        if not finite or (loss is not None and not math.isfinite(loss)):
+            what = "a weight is not finite" if not finite else f"the validation loss is {loss}"
+            last = self._steps[-1]
+            _stop(what, epoch, last["step"], last["learning_rate"])
+
+    def _loss(self, result: Evaluation, criterion: Callable[[Tensor, Tensor], Tensor]) -> float:
+        device = next(self.model.parameters()).device  # where a criterion's own weights are
+        with torch.no_grad():
+            return criterion(result.scores.to(device), result.labels.to(device)).item()
+
+
+def _stop(what: str, epoch: int, step: float, rate: float) -> NoReturn:
+    raise FloatingPointError(
+        f"{what} at epoch {epoch}, step {step}, learning rate {rate:.3g}. Most likely the learning "
+        "rate is too high for this network: try a tenth. If it happens at the first step, look at "
+        "the criterion and augment."
+    )

@@ -121,8 +121,8 @@ class Subsampling(nn.Module):
 class SparseConv2d(nn.Module):
     """A convolution whose output maps each read only some of the input maps.
 
-    Only the kernels in the table exist: there is no weight to mask, so none can leak into the
-    output or receive a gradient. LeCun et al. 1998, Table I (preprint p. 8): 60 kernels of 25
+    Only the kernels in the table exist: there is no weight to mask, so none can change the output
+    or receive a gradient. LeCun et al. 1998, Table I (preprint p. 8): 60 kernels of 25
     weights and 16 biases make C3's 1,516 parameters.
 
     Parameters
@@ -147,16 +147,17 @@ class SparseConv2d(nn.Module):
 
     def __init__(self, table: ConnectionTable, in_maps: int, kernel_size: int = 5) -> None:
         super().__init__()
-        matrix = connection_matrix(table, in_maps)
+        connection_matrix(table, in_maps)  # refuses a table that does not fit
         check_whole("kernel_size", kernel_size)
         self.table = tuple(tuple(sorted(row)) for row in table)
         self.in_maps, self.out_maps, self.kernel_size = in_maps, len(table), kernel_size
-        kernels = int(matrix.sum())
-        self.weight = nn.Parameter(torch.empty(kernels, kernel_size, kernel_size))
-        self.bias = nn.Parameter(torch.zeros(self.out_maps))
         # Where each kernel stands among all out_maps * in_maps pairs, row by row.
-        positions = matrix.flatten().nonzero().squeeze(1)
-        self.register_buffer("positions", positions, persistent=False)
+        positions = [
+            row * in_maps + column for row, maps in enumerate(self.table) for column in maps
+        ]
+        self.register_buffer("positions", torch.tensor(positions), persistent=False)
+        self.weight = nn.Parameter(torch.empty(len(positions), kernel_size, kernel_size))
+        self.bias = nn.Parameter(torch.zeros(self.out_maps))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -213,7 +214,7 @@ def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:
         raise ValueError("the connection table is empty: give one row of input maps per output map")
     matrix = torch.zeros(len(table), in_maps, dtype=torch.bool)
     for out_map, row in enumerate(table):
-        if not len(row) or len(set(row)) < len(row) or min(row) < 0 or max(row) >= in_maps:
+        if not len(row) or len(set(row)) < len(row) or not set(row) <= set(range(in_maps)):
             raise ValueError(
                 f"row {out_map} of the connection table must name different input maps "
                 f"from 0 to {in_maps - 1}, at least one, got {list(row)}"

@@ -192,7 +192,8 @@ class _Parts:
         if activation is not None and not isinstance(activation, nn.Module):
             raise TypeError(f"activation must be a module such as nn.ReLU(), got {activation!r}")
         for name, part in (("pooling", pooling), ("normalization", normalization)):
-            if isinstance(part, nn.Module) or not (part is None or callable(part)):
+            missing = part is None and name == "normalization"  # the only one that may be
+            if isinstance(part, nn.Module) or not (missing or callable(part)):
                 raise TypeError(
                     f"{name} must be something that makes a layer when called with the number of "
                     f"maps, such as nn.BatchNorm2d or lambda maps: nn.MaxPool2d(2), got {part!r}"

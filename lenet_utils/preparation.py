@@ -50,7 +50,7 @@ def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
     """Return an upright greyscale picture on white paper."""
     try:
         picture = image if isinstance(image, Image.Image) else Image.open(image)
-        picture = ImageOps.exif_transpose(picture).convert("RGBA")
+        picture = _in_bytes(ImageOps.exif_transpose(picture)).convert("RGBA")
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # Pillow's decoders raise many kinds for damaged bytes
@@ -59,6 +59,13 @@ def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
         ) from error
     paper = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(paper, picture).convert("L")
+
+
+def _in_bytes(picture: Image.Image) -> Image.Image:
+    """Bring 16-bit grey to 8 bits; Pillow would cut it off at 255."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
+    return picture
 
 
 def _ink(picture: Image.Image) -> np.ndarray:
@@ -83,7 +90,9 @@ def _fit(digit: np.ndarray) -> np.ndarray:
     factor = BOX / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     picture = Image.fromarray(np.round(digit * 255).astype(np.uint8))
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+    small = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+    full_ink = 255 / small.max()  # a fine pen fades when it shrinks
+    return np.round(small * full_ink).astype(np.uint8)
 
 
 def _centre(digit: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-import torchvision.datasets
 from torch import Tensor
+from torchvision import datasets
 
 from .files import atomic_path
 
@@ -44,6 +44,26 @@ MNIST_FILES = {
 }
 
 
+class _RawFilesOnly:
+    """Keeps torchvision from the pickles that its old versions left beside the raw files."""
+
+    def _check_legacy_exist(self) -> bool:
+        return False
+
+
+class MNIST(_RawFilesOnly, datasets.MNIST):
+    """Its name, and those below, are torchvision's: they are the folders it reads."""
+
+
+class FashionMNIST(_RawFilesOnly, datasets.FashionMNIST): ...
+
+
+class KMNIST(_RawFilesOnly, datasets.KMNIST): ...
+
+
+class QMNIST(_RawFilesOnly, datasets.QMNIST): ...
+
+
 class DamagedFileError(OSError):
     """A file of this package does not hold the bytes it should."""
 
@@ -74,7 +94,7 @@ def read_pixels(name: str, cache: Path) -> Pixels:
         return _read_mnist(cache)
     try:
         return _read_relative(name, cache)
-    except (OSError, RuntimeError) as error:  # torchvision raises either
+    except Exception as error:  # torchvision raises many kinds, for lack of network or damage
         raise OSError(
             f"cannot get {name!r} into {cache}: {error}. It is downloaded at first use: check the "
             "network and the folder, and delete what is damaged there. 'mnist' needs no network."
@@ -83,13 +103,12 @@ def read_pixels(name: str, cache: Path) -> Pixels:
 
 def _read_relative(name: str, cache: Path) -> Pixels:
     if name == "qmnist":
-        train = torchvision.datasets.QMNIST(cache, what="train", download=True)
-        test = torchvision.datasets.QMNIST(cache, what="test", download=True)
+        train = QMNIST(cache, what="train", download=True)
+        test = QMNIST(cache, what="test", download=True)
         # Its labels have eight columns (writer, form, ...); the first is the digit.
         return train.data, train.targets[:, 0].long(), test.data, test.targets[:, 0].long()
-    kind = {"fashion": torchvision.datasets.FashionMNIST, "kmnist": torchvision.datasets.KMNIST}
-    train = kind[name](cache, train=True, download=True)
-    test = kind[name](cache, train=False, download=True)
+    kind = {"fashion": FashionMNIST, "kmnist": KMNIST}[name]
+    train, test = kind(cache, train=True, download=True), kind(cache, train=False, download=True)
     return train.data, train.targets, test.data, test.targets
 
 
@@ -118,8 +137,7 @@ def _unpack_and_read(cache: Path) -> Pixels:
             content = _unpacked(name)
             with atomic_path(target) as temporary:
                 temporary.write_bytes(content)
-    train = torchvision.datasets.MNIST(cache, train=True)
-    test = torchvision.datasets.MNIST(cache, train=False)
+    train, test = MNIST(cache, train=True), MNIST(cache, train=False)
     return train.data, train.targets, test.data, test.targets
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,12 +13,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
-from tqdm.auto import tqdm
 
 from .checks import check_whole
 from .data import Digits
 from .evaluation import evaluate
 from .history import History, Recorder
+
+with warnings.catch_warnings():
+    # Without ipywidgets tqdm warns that its bar in a notebook is plain text, which is all we want.
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
+
+ADAMW = {"lr": 0.005, "weight_decay": 0.05}
 
 __all__ = ["automatic_device", "fit", "one_cycle"]
 
@@ -76,7 +83,8 @@ def fit(
     batch_size
         Images for each update; an epoch's last batch may be smaller.
     optimizer
-        Any, made with the parameters of ``model``; None for AdamW with learning rate 0.003.
+        Any, made with the parameters of ``model``; None for AdamW with learning rate 0.005 and
+        weight decay 0.05, chosen on the validation set for LeNet-5 in three epochs.
     schedule
         Called with the optimiser and the number of updates; None for a constant learning rate.
     criterion
@@ -101,27 +109,28 @@ def fit(
     Raises
     ------
     ValueError
-        If a number is out of range, the sets are smaller than a batch, or ``patience`` comes
-        without a validation set.
+        If a number is out of range, ``patience`` comes without a validation set, or ``optimizer``
+        has no parameter of ``model``.
     FloatingPointError
-        If the loss is not finite. The model is given back the best weights there were.
+        If the loss or a weight is not finite. The model gets the best weights back, where an epoch
+        with validation was completed.
     """
     _check_fit(model, train, validation, epochs, batch_size, optimizer, patience)
     device = torch.device(device) if device is not None else automatic_device()
     model.to(device, memory_format=torch.channels_last)  # a quarter faster on a CPU, same numbers
     train, validation = _moved(train, device), validation and _moved(validation, device)
-    optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=0.003, fused=True)
+    optimizer = optimizer or torch.optim.AdamW(model.parameters(), fused=True, **ADAMW)
     steps = epochs * math.ceil(len(train) / batch_size)
     scheduler = schedule(optimizer, steps) if schedule else None
-    record = Recorder(model)
-    with _seeded(seed, device), tqdm(total=steps, disable=not progress, unit="step") as bar:
+    with _seeded(seed), tqdm(total=steps, disable=not progress, unit="step") as bar:
+        record = Recorder(model, bar)
         try:
             for epoch in range(1, epochs + 1):
                 started = time.perf_counter()
                 for images, labels in _batches(train, batch_size, augment):
                     rate = optimizer.param_groups[0]["lr"]
                     loss, error = _update(model, images, labels, criterion, optimizer, scheduler)
-                    record.step(epoch, loss, error, rate, bar)
+                    record.step(epoch, loss, error, rate)
                 result = evaluate(model, validation) if validation else None
                 record.epoch(epoch, result, criterion, time.perf_counter() - started)
                 if patience and epoch - record.best_epoch >= patience:
@@ -172,9 +181,9 @@ def _moved(digits: Digits, device: torch.device) -> Digits:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def _seeded(seed: int) -> Iterator[None]:
     """Seed what draws at random inside the block; give the caller's state back after it."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import safetensors
 import safetensors.torch
@@ -36,7 +36,10 @@ def save_weights(
     """
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata=dict(metadata or {}))
+        try:
+            safetensors.torch.save_file(tensors, temporary, metadata=dict(metadata or {}))
+        except safetensors.SafetensorError as error:  # a full disk, for one
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -56,10 +59,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     ValueError
         If it is no safetensors file or holds the weights of another network.
     """
-    try:
+    with _opening(path):
         tensors = safetensors.torch.load_file(path)
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != wanted:
@@ -82,8 +83,15 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ValueError
         If it is no safetensors file.
     """
+    with _opening(path), safetensors.safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+@contextmanager
+def _opening(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
-        with safetensors.safe_open(Path(path), framework="pt") as file:
-            return file.metadata() or {}
+        yield
+    except OSError as error:
+        raise type(error)(f"cannot open {path}: {error}") from error
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error

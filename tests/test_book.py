@@ -1,0 +1,178 @@
+"""The built book: pages complete, pictures described, links alive, nothing from elsewhere."""
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup, Tag
+from building import ROOT, build
+
+import lenet_utils
+
+HTML = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [
+    TOC["root"],
+    *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]),
+]
+
+# File names, hashes and the like: what generators write where nobody wrote an alternative text.
+MECHANICAL_ALT = re.compile(
+    r"([0-9a-f]{16,}.*|\S+\.(png|svg|jpe?g|gif)|image|figure|\S*/\S*)", re.I
+)
+IN_ARTICLE = "article.bd-article"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built():
+    """Build the book, in place so that `make book` and `make test` share the executed chapters."""
+    result = build(ROOT)
+    assert result.returncode == 0, result.stdout[-8000:]
+
+
+@cache
+def read(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def pages() -> list[Path]:
+    return sorted(HTML.rglob("*.html")) if HTML.exists() else []
+
+
+def book_pages() -> list[Path]:
+    """Return all pages but the theme's templates, which land among its static files."""
+    return [page for page in pages() if "_static" not in page.relative_to(HTML).parts]
+
+
+def article(chapter: str) -> Tag:
+    found = read(HTML / f"{chapter}.html").select_one(IN_ARTICLE)
+    assert found is not None, f"{chapter} has no article"
+    return found
+
+
+def test_a_second_build_executes_nothing():
+    result = build(ROOT)
+    assert result.returncode == 0, result.stdout[-8000:]
+    assert "Executing notebook" not in result.stdout
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_is_there_and_executed(chapter):
+    page = article(chapter)
+    assert page.h1 is not None
+    assert page.h1.get_text(strip=True)
+    if "```{code-cell}" in (ROOT / f"{chapter}.md").read_text(encoding="utf-8"):
+        assert page.select(".cell .cell_output"), "it has code cells, but no output"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_shows_no_error(chapter):
+    page = article(chapter)
+    assert not page.select(".traceback, .system-message, .problematic")
+    messages = [output.get_text() for output in page.select(".output.stderr")]
+    assert not messages, "warnings and progress bars do not belong on a page"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_chapter_leaves_no_markup_unread(chapter):
+    """A directive or role that was not understood would stand in the text as it was typed."""
+    page = BeautifulSoup(str(article(chapter)), "html.parser")
+    for code in page.select("pre, code, script, .math"):
+        code.decompose()
+    unread = re.findall(r"\{[a-z][a-z:-]*\}`?|```|:::|\[\?\]", page.get_text())
+    assert not unread
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_citations_lead_to_their_works(chapter):
+    source = (ROOT / f"{chapter}.md").read_text(encoding="utf-8")
+    page = article(chapter)
+    if "{footcite" in source:
+        assert page.select("a.footnote-reference")
+        assert page.select("aside.footnote, dl.footnote"), "footnotes are cited but not listed"
+
+
+def test_every_image_is_described():
+    for page in book_pages():
+        for image in read(page).select("img"):
+            alt = image.get("alt", "").strip()
+            assert alt, f"{page.name}: no alternative text for {image.get('src')}"
+            assert not MECHANICAL_ALT.fullmatch(alt), f"{page.name}: {alt!r} describes nothing"
+
+
+def test_nothing_comes_from_another_host():
+    for page in book_pages():
+        for tag in read(page).find_all(True):
+            linked = [tag.get(name, "") for name in ("src", "srcset", "data", "poster", "action")]
+            if tag.name != "a":
+                linked.append(tag.get("href", ""))
+            foreign = [address for address in linked if re.match(r"(https?:)?//", address)]
+            assert not foreign, f"{page.name}: <{tag.name}> loads {foreign}"
+
+
+def test_no_style_comes_from_another_host():
+    for sheet in HTML.rglob("*.css"):
+        text = sheet.read_text(encoding="utf-8")
+        foreign = re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//[^)'\"]*", text)
+        assert not foreign, f"{sheet.name} loads {foreign}"
+
+
+def test_internal_links_lead_somewhere():
+    dead = []
+    for page in book_pages():
+        for link in read(page).select("a[href], link[href], script[src], img[src]"):
+            address = link.get("href") or link.get("src")
+            if not is_alive(page, address):
+                dead.append(f"{page.relative_to(HTML)}: {address}")
+    assert not dead
+
+
+def is_alive(page: Path, address: str) -> bool:
+    """Say whether an address in ``page`` leads elsewhere, or to a file and a place that exist."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc:
+        return True
+    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if not target.is_file():
+        return False
+    fragment = unquote(parts.fragment)
+    if not fragment or target.suffix != ".html":
+        return True
+    return read(target).find(attrs={"id": fragment}) is not None
+
+
+def test_logo_icon_and_search_are_there():
+    assert (HTML / "index.html").is_file()
+    assert (HTML / "searchindex.js").stat().st_size > 1000
+    assert (HTML / "search.html").is_file()
+    for chapter in CHAPTERS:
+        page = read(HTML / f"{chapter}.html")
+        assert page.select_one("link[rel~=icon]")["href"].endswith("favicon.svg")
+        assert page.select_one("img.logo__image")["src"].endswith("logo.svg")
+        assert page.select_one("button.search-button__button")
+
+
+def test_formulas_are_drawn_by_the_book_itself():
+    mathjax = HTML / "_static" / "mathjax" / "tex-svg-full.js"
+    assert mathjax.stat().st_size > 2_000_000
+    with_formulas = [chapter for chapter in CHAPTERS if article(chapter).select(".math")]
+    assert with_formulas
+    for chapter in with_formulas:
+        scripts = read(HTML / f"{chapter}.html").select("script[src]")
+        assert any(script["src"].split("?")[0].endswith(mathjax.name) for script in scripts)
+
+
+def test_references_list_every_work():
+    keys = re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text("utf-8"), re.M)
+    listed = article("book/references").select(".citation")
+    assert len(keys) == len(set(keys))
+    assert len(listed) == len(keys)
+
+
+@pytest.mark.parametrize("name", lenet_utils.__all__)
+def test_api_page_describes_what_can_be_imported(name):
+    described = [entry["id"] for entry in article("book/api").select("dt.sig[id]")]
+    assert any(identity.endswith(f".{name}") for identity in described)

@@ -1,0 +1,165 @@
+"""Every figure of an evaluation against counting by loops."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from lenet_utils import Digits, Evaluation, LeNet1, evaluate
+
+
+@pytest.fixture(scope="module")
+def result():
+    """3,000 answers, about half of them right; class 7 is never true, class 3 never predicted."""
+    random = torch.Generator().manual_seed(5)
+    labels = torch.randint(0, 10, (3_000,), generator=random)
+    labels[labels == 7] = 1
+    scores = torch.randn(3_000, 10, generator=random)
+    scores[range(3_000), labels] += 1.5
+    scores[:, 3] = -9
+    return Evaluation(scores, labels)
+
+
+@pytest.fixture
+def answers(result):
+    """``(true, predicted)`` of every digit, found by plain Python."""
+    predicted = [row.index(max(row)) for row in result.scores.tolist()]
+    return list(zip(result.labels.tolist(), predicted, strict=True))
+
+
+class Lookup(nn.Module):
+    """Answers with the scores that lie in the image itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, images):
+        self.sizes.append(len(images))
+        return images[:, 0, 0]
+
+
+def test_errors_are_counted_over_the_whole_set_not_averaged_over_batches(result, answers):
+    """2,500 digits make batches of unequal size, where a mean of means would be off."""
+    part = Digits(result.scores[:2_500, None, None], result.labels[:2_500])
+    model = Lookup()
+    found = evaluate(model, part)
+    wrong = [i for i, (true, predicted) in enumerate(answers[:2_500]) if true != predicted]
+    assert len(set(model.sizes)) > 1
+    assert found.mistakes.tolist() == wrong
+    assert found.errors == len(wrong)
+    assert found.error_rate == len(wrong) / 2_500
+    assert found.predictions.tolist() == [predicted for _, predicted in answers[:2_500]]
+
+
+def test_the_confusion_matrix_counts_each_pair(result, answers):
+    confusion = result.confusion
+    assert (confusion.index.name, confusion.columns.name) == ("true", "predicted")
+    for true in range(10):
+        for predicted in range(10):
+            assert confusion.loc[true, predicted] == answers.count((true, predicted))
+
+
+def test_per_class_figures_are_those_counted_by_hand(result, answers):
+    table = result.per_class
+    assert list(table.columns) == ["digits", "errors", "error_rate", "precision", "recall", "f1"]
+    for c in range(10):
+        right = answers.count((c, c))
+        digits = sum(true == c for true, _ in answers)
+        predicted = sum(p == c for _, p in answers)
+        recall = right / digits if digits else math.nan
+        precision = right / predicted if predicted else math.nan
+        row = table.loc[c]
+        assert (row.digits, row.errors) == (digits, digits - right)
+        assert row.error_rate == pytest.approx(1 - recall, nan_ok=True)
+        assert row.recall == pytest.approx(recall, nan_ok=True)
+        assert row.precision == pytest.approx(precision, nan_ok=True)
+        if right:
+            assert row.f1 == pytest.approx(2 * precision * recall / (precision + recall))
+        else:
+            assert row.f1 == 0
+    assert table.errors.sum() == result.errors
+
+
+@pytest.mark.parametrize("k", range(1, 11))
+def test_top_k_accuracy_is_found_by_sorting(result, k):
+    hits = sum(
+        label in sorted(range(10), key=lambda c: -row[c])[:k]
+        for row, label in zip(result.scores.tolist(), result.labels.tolist(), strict=True)
+    )
+    assert result.top_k_accuracy(k) == pytest.approx(hits / 3_000)
+
+
+def test_top_1_is_the_complement_of_the_error_rate(result):
+    assert result.top_k_accuracy(1) == pytest.approx(1 - result.error_rate)
+
+
+def with_errors(errors, count):
+    labels = torch.zeros(count, dtype=torch.int64)
+    scores = torch.zeros(count, 10)
+    scores[:, 0] = 1
+    scores[:errors, 1] = 2
+    return Evaluation(scores, labels)
+
+
+@pytest.mark.parametrize(("errors", "count"), [(95, 10_000), (3, 40), (0, 50), (50, 50), (1, 1)])
+@pytest.mark.parametrize(("level", "z"), [(0.95, 1.959964), (0.5, 0.674490), (0.99, 2.575829)])
+def test_the_interval_ends_where_the_error_rate_is_z_deviations_away(errors, count, level, z):
+    """Wilson's definition, solved by bisection for the rates p0 with |p - p0| = z sd(p0)."""
+
+    def excess(p0):
+        return abs(p - p0) - z * math.sqrt(p0 * (1 - p0) / count)
+
+    def bisect(outside, inside):
+        for _ in range(80):
+            middle = (outside + inside) / 2
+            outside, inside = (middle, inside) if excess(middle) > 0 else (outside, middle)
+        return inside
+
+    p = errors / count
+    expected = (bisect(0.0, p) if p > 0 else 0.0, bisect(1.0, p) if p < 1 else 1.0)
+    assert with_errors(errors, count).interval(level) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_interval_of_the_papers_95_errors():
+    """About 0.1 % on either side, as its Fig. 9 says."""
+    assert with_errors(95, 10_000).interval() == pytest.approx((0.00778, 0.01160), abs=2e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_model_is_left_in_its_mode_and_runs_as_in_evaluation(training):
+    model = LeNet1(dropout=0.9, normalization=nn.BatchNorm2d).train(training)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    digits = Digits(torch.randn(7, 1, 28, 28), torch.arange(7))
+    assert torch.equal(evaluate(model, digits).scores, evaluate(model, digits).scores)
+    assert model.training is training
+    assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
+
+
+def test_the_mode_is_given_back_after_an_error_too():
+    model = LeNet1()
+    with pytest.raises(ValueError, match="LeNet1 expects images"):
+        evaluate(model, Digits(torch.randn(2, 1, 32, 32), torch.arange(2)))
+    assert model.training
+
+
+def test_the_scores_are_ordinary_tensors():
+    """A reader may change them in place, or put them through a criterion that learns."""
+    digits = Digits(torch.randn(2, 1, 28, 28), torch.arange(2))
+    scores = evaluate(LeNet1(), digits).scores
+    assert not scores.requires_grad
+    scores.sub_(scores.mean())
+    (scores * torch.ones(10, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan])
+def test_levels_that_are_no_confidence_are_refused(level):
+    with pytest.raises(ValueError, match=f"level must be between 0 and 1, got {level}"):
+        with_errors(1, 10).interval(level)
+
+
+@pytest.mark.parametrize(("k", "message"), [(0, "at least 1, got 0"), (11, "at most 10, got 11")])
+def test_k_out_of_range_is_refused(result, k, message):
+    with pytest.raises(ValueError, match=f"k must be .*{message}"):
+        result.top_k_accuracy(k)

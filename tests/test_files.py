@@ -1,0 +1,60 @@
+"""A file is written whole or not at all."""
+
+import os
+
+import pytest
+
+from lenet_utils.files import atomic_path
+
+
+def test_the_file_is_there_only_after_the_block(tmp_path):
+    target = tmp_path / "new" / "folder" / "figure.png"
+    with atomic_path(target) as temporary:
+        temporary.write_text("all of it")
+        assert not target.exists()
+        assert temporary.suffix == ".png"  # writers choose the format by it
+    assert target.read_text() == "all of it"
+    assert os.listdir(target.parent) == ["figure.png"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_interrupted_block_leaves_the_old_file_and_no_other(tmp_path, error):
+    target = tmp_path / "weights.safetensors"
+    target.write_text("old")
+
+    def write():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half of the n")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["weights.safetensors"]
+
+
+def test_a_writer_may_replace_the_temporary_file_by_its_own(tmp_path):
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.unlink()
+        temporary.write_text("new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_others_may_read_the_file_as_far_as_the_user_lets_them(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("x")
+        assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode
+        assert os.umask(umask) == umask  # and the setting itself is as it was
+    finally:
+        os.umask(before)
+
+
+def test_a_folder_that_cannot_be_made_is_an_oserror(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"), atomic_path(tmp_path / "file" / "x.txt"):
+        pytest.fail("the block must not run")
+    assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,246 @@
+"""Each layer against the same numbers reached another way."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from lenet_utils import (
+    C3_TABLE,
+    H3_TABLE,
+    ScaledTanh,
+    SparseConv2d,
+    Subsampling,
+    connection_matrix,
+)
+from lenet_utils.layers import uniform_by_fan_in_
+
+# LeCun et al. 1998, Table I: a row for each map of S2, a column for each map of C3.
+C3_GRID = """
+    X . . . X X X . . X X X X . X X
+    X X . . . X X X . . X X X X . X
+    X X X . . . X X X . . X . X X X
+    . X X X . . X X X X . . X . X X
+    . . X X X . . X X X X . X X . X
+    . . . X X X . . X X X X . X X X
+"""
+# LeCun et al. 1990, Table 1: a row for each map of H2, a column for each map of H3.
+H3_GRID = """
+    X X X . X X . . . . . .
+    . X X X X X . . . . . .
+    . . . . . . X X X . X X
+    . . . . . . . X X X X X
+"""
+STAIRS = [tuple(range(sources)) for sources in range(1, 7)]  # rows of 1, 2, ... 6 sources
+
+
+def printed(grid):
+    rows = [line.split() for line in grid.split("\n") if line.strip()]
+    return torch.tensor([[mark == "X" for mark in row] for row in rows]).T
+
+
+def randomized(layer):
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter)
+    return layer
+
+
+# --- the squashing function --------------------------------------------------------------------
+
+
+def test_scaled_tanh_goes_through_plus_and_minus_one():
+    ends = ScaledTanh()(torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64))
+    assert ends.tolist() == pytest.approx([-1, 0, 1], abs=2e-5)
+
+
+def test_scaled_tanh_is_the_formula_and_its_slope_at_zero_is_1_144():
+    a = torch.linspace(-6, 6, 101, dtype=torch.float64, requires_grad=True)
+    f = ScaledTanh()(a)
+    by_hand = [1.7159 * (math.exp(4 * x / 3) - 1) / (math.exp(4 * x / 3) + 1) for x in a.tolist()]
+    assert f.tolist() == pytest.approx(by_hand, abs=1e-12)
+    (slope,) = torch.autograd.grad(f.sum(), a)
+    assert slope[50].item() == pytest.approx(1.144, abs=1e-3)
+
+
+def test_scaled_tanh_bends_most_at_0_9877():
+    a = torch.linspace(0, 3, 30_001, dtype=torch.float64, requires_grad=True)
+    (first,) = torch.autograd.grad(ScaledTanh()(a).sum(), a, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), a)
+    assert a[second.abs().argmax()].item() == pytest.approx(0.9877, abs=1e-4)
+
+
+# --- subsampling -------------------------------------------------------------------------------
+
+
+def test_subsampling_is_the_written_out_sum():
+    layer = randomized(Subsampling(maps=3)).double()
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64)
+    out = layer(x)
+    assert out.shape == (2, 3, 2, 3)
+    for n, m, r, c in torch.cartesian_prod(*map(torch.arange, out.shape)).tolist():
+        total = sum(x[n, m, 2 * r + i, 2 * c + j].item() for i in (0, 1) for j in (0, 1))
+        expected = layer.coefficient[m].item() * total + layer.bias[m].item()
+        assert out[n, m, r, c].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_subsampling_keeps_maps_apart():
+    layer, x = Subsampling(maps=6), torch.randn(1, 6, 8, 8)
+    before = layer(x)
+    x[:, 2] = math.nan
+    changed = (layer(x) != before).any(dim=(0, 2, 3))
+    assert changed.nonzero().tolist() == [[2]]
+
+
+def test_subsampling_starts_with_coefficient_one_half_and_no_bias():
+    assert Subsampling(2)(torch.full((1, 2, 2, 2), 3.0)).tolist() == [[[[6.0]], [[6.0]]]]
+
+
+# --- sparse convolution ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "grid", "kernels"), [(C3_TABLE, C3_GRID, 60), (H3_TABLE, H3_GRID, 20)]
+)
+def test_tables_are_the_printed_ones(table, grid, kernels):
+    expected = printed(grid)
+    assert torch.equal(connection_matrix(table, in_maps=expected.shape[1]), expected)
+    assert expected.sum() == kernels
+
+
+def test_sparse_convolution_is_a_loop_over_maps_and_kernels():
+    layer = randomized(SparseConv2d(C3_TABLE, in_maps=6)).double()
+    x = torch.randn(2, 6, 7, 8, dtype=torch.float64)
+    connected, kernels = printed(C3_GRID).tolist(), iter(layer.weight)
+    for out_map, reads in enumerate(connected):
+        expected = layer.bias[out_map].expand(2, 3, 4).clone()  # the bias once for each map
+        for in_map in range(6):
+            if reads[in_map]:
+                kernel = next(kernels)
+                for r in range(3):
+                    for c in range(4):
+                        window = x[:, in_map, r : r + 5, c : c + 5]
+                        expected[:, r, c] += (window * kernel).sum(dim=(1, 2))
+        torch.testing.assert_close(layer(x)[:, out_map], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("table", "grid"), [(C3_TABLE, C3_GRID), (H3_TABLE, H3_GRID)])
+def test_sparse_convolution_and_its_gradients_are_those_of_a_masked_one(table, grid):
+    mask = printed(grid)
+    layer = randomized(SparseConv2d(table, in_maps=mask.shape[1])).double()
+    dense = nn.Conv2d(mask.shape[1], mask.shape[0], 5).double()
+    with torch.no_grad():
+        dense.weight[mask] = layer.weight
+        dense.weight[~mask] = 0
+        dense.bias.copy_(layer.bias)
+    x = torch.randn(3, mask.shape[1], 9, 8, dtype=torch.float64)
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    outputs = [layer(inputs[0]), dense(inputs[1])]
+    torch.testing.assert_close(*outputs)
+    assert torch.equal(layer.dense_weight(), dense.weight)
+
+    sensitivity = torch.randn_like(outputs[0])
+    for output in outputs:
+        output.backward(sensitivity)
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
+    torch.testing.assert_close(layer.weight.grad, dense.weight.grad[mask])
+    torch.testing.assert_close(layer.bias.grad, dense.bias.grad)
+
+
+def test_an_input_map_reaches_only_the_maps_that_read_it():
+    layer, x, connected = SparseConv2d(C3_TABLE, 6), torch.randn(1, 6, 5, 5), printed(C3_GRID)
+    before = layer(x)
+    for in_map in range(6):
+        moved = x.clone()
+        moved[:, in_map] = 1e30
+        changed = (layer(moved) != before).flatten()
+        assert changed.tolist() == connected[:, in_map].tolist()
+
+
+def test_the_order_within_a_row_of_the_table_does_not_matter():
+    layers = [SparseConv2d(table, 3) for table in ([(2, 0), (1,)], [(0, 2), (1,)])]
+    layers[1].load_state_dict(layers[0].state_dict())
+    x = torch.randn(1, 3, 5, 5)
+    assert torch.equal(layers[0](x), layers[1](x))
+
+
+@pytest.mark.parametrize("row", range(6))
+def test_kernels_start_within_2_4_over_the_fan_in_of_their_own_row(row):
+    """Fan-ins 25, 50, ... 150: uniform, so the deviation is the bound over the root of 3."""
+    layer, first = SparseConv2d(STAIRS, in_maps=6), sum(range(row + 1))
+    bound = 2.4 / (25 * (row + 1))
+    drawn = []
+    for _ in range(200):
+        layer.reset_parameters()
+        drawn.append(layer.weight.detach()[first : first + row + 1].clone().flatten())
+    drawn = torch.cat(drawn)
+    assert 0.99 * bound < drawn.abs().max() <= bound
+    assert drawn.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.04)
+    assert drawn.mean().item() == pytest.approx(0, abs=0.05 * bound)
+    assert layer.bias.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (ScaledTanh(), (2, 3)),
+        (Subsampling(2), (2, 2, 4, 4)),
+        (SparseConv2d([(0, 2), (1,)], in_maps=3, kernel_size=2), (2, 3, 4, 3)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_gradients_agree_with_finite_differences(layer, shape):
+    layer = randomized(layer).double()
+    x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in layer.named_parameters()]
+
+    def output(x, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), x)
+
+    assert torch.autograd.gradcheck(output, (x, *layer.parameters()))
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ([()], 0),
+        ([(0,), (1, 1)], 1),
+        ([(0,), (1,), (2, 6)], 2),
+        ([(-1,)], 0),
+    ],
+)
+def test_a_bad_row_of_a_table_is_named(table, row):
+    with pytest.raises(ValueError, match=rf"row {row} of the connection table .* from 0 to 5"):
+        SparseConv2d(table, in_maps=6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SparseConv2d([], in_maps=6), "the connection table is empty"),
+        (lambda: SparseConv2d([(0,)], in_maps=0), "in_maps must be a whole number"),
+        (lambda: SparseConv2d([(0,)], in_maps=1, kernel_size=2.5), "kernel_size must be .* 2.5"),
+        (lambda: Subsampling(0), "maps must be a whole number of at least 1, got 0"),
+        (lambda: ScaledTanh(amplitude=0), "amplitude must be positive, got 0"),
+        (lambda: ScaledTanh(slope=math.nan), "slope must be positive, got nan"),
+        (lambda: uniform_by_fan_in_(torch.zeros(1), 0), "fan_in must be .* got 0"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 28, 28), (1, 6, 27, 28), (1, 6, 28, 27), (6, 28, 28)])
+def test_subsampling_refuses_what_does_not_fit(shape):
+    with pytest.raises(ValueError, match=r"expected \(N, 6, even, even\), got"):
+        Subsampling(maps=6)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 9, 9), (1, 6, 4, 9), (1, 6, 9, 4), (6, 9, 9)])
+def test_sparse_convolution_refuses_what_does_not_fit(shape):
+    with pytest.raises(ValueError, match=r"expected \(N, 6, H, W\) with H and W at least 5, got"):
+        SparseConv2d(C3_TABLE, in_maps=6)(torch.zeros(shape))

@@ -1,0 +1,169 @@
+"""The Sphinx extension and the settings, tried on throw-away books of one page."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+from building import ROOT, build
+
+FRONT_MATTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+# Each run leaves a mark, so that runs can be counted.
+COUNTING_CELL = """
+```{code-cell} ipython3
+with open("runs.txt", "a") as runs:
+    runs.write("x")
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def extension():
+    path = ROOT / "book" / "_ext" / "lenet_book.py"
+    spec = importlib.util.spec_from_file_location("lenet_book", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def small_book(tmp_path, monkeypatch):
+    """A book of one page with the settings of the real one, in a folder with a space."""
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    book = tmp_path / "small book"
+    for name in ("_ext", "_static", "_templates"):
+        shutil.copytree(ROOT / "book" / name, book / "book" / name)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / name, book / name)
+    (book / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    (book / "lenet_utils").mkdir()
+    (book / "lenet_utils" / "__init__.py").write_text("")
+    return book
+
+
+def write_page(book: Path, text: str) -> None:
+    (book / "book" / "intro.md").write_text(f"{FRONT_MATTER}\n# A page\n\n{text}\n")
+
+
+def runs(book: Path) -> int:
+    return len((book / "book" / "runs.txt").read_text())
+
+
+MISTAKES = {
+    "wrong citation key": "{footcite}`nobody2099nothing`\n\n```{footbibliography}\n```",
+    "dead internal link": "[here](nowhere.md)",
+    "dead anchor": "[here](#nowhere)",
+    "undefined reference": "{numref}`fig-nowhere`",
+    "undefined number": "{glue:text}`nothing`",
+    "raising cell": "```{code-cell} ipython3\nraise ValueError('no')\n```",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_fails_the_build(small_book, mistake):
+    write_page(small_book, MISTAKES[mistake])
+    result = build(small_book)
+    assert result.returncode != 0
+    assert "WARNING" in result.stdout or "ExecutionError" in result.stdout
+
+
+def test_cells_run_again_only_when_they_must(small_book):
+    package = small_book / "lenet_utils" / "__init__.py"
+
+    def build_and_count() -> int:
+        result = build(small_book)
+        assert result.returncode == 0, result.stdout[-4000:]
+        return runs(small_book)
+
+    write_page(small_book, COUNTING_CELL)
+    assert build_and_count() == 1
+    assert build_and_count() == 1, "nothing was changed"
+    write_page(small_book, "Other prose." + COUNTING_CELL)
+    assert build_and_count() == 1, "only prose was changed"
+    package.write_text("changed = True\n")
+    assert build_and_count() == 2, "the package was changed"
+    package.write_text("")
+    assert build_and_count() == 2, "the change was undone"
+
+    page = (small_book / "_build" / "html" / "book" / "intro.html").read_text()
+    assert "thebe" not in page
+    assert "source-repository-button" not in page
+    assert (small_book / "_build" / "html" / "_static" / "mathjax" / "tex-svg-full.js").is_file()
+
+
+def test_the_digest_follows_sources_assets_and_lock(extension, tmp_path):
+    package = tmp_path / "lenet_utils"
+    (package / "assets").mkdir(parents=True)
+    digests = {extension.package_digest(tmp_path)}
+    for changed in (package / "a.py", package / "assets" / "a.csv", tmp_path / "requirements.txt"):
+        changed.write_text("1")
+        digests.add(extension.package_digest(tmp_path))
+    (package / "a.py").rename(package / "b.py")
+    digests.add(extension.package_digest(tmp_path))
+    assert len(digests) == 5
+
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "b.pyc").write_text("1")
+    assert extension.package_digest(tmp_path) in digests
+
+
+def test_old_caches_are_removed(extension, tmp_path):
+    for age, name in enumerate(["newest", "second", "third", "old", "older"]):
+        (tmp_path / name).mkdir()
+        extension.os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    extension.prune(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"newest", "second", "third"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "address"),
+    [
+        ("https://github.com/me/lenet.git", "https://github.com/me/lenet"),
+        ("https://github.com/me/lenet/", "https://github.com/me/lenet"),
+        ("https://someone:secret@github.com/me/lenet", "https://github.com/me/lenet"),
+        ("git@github.com:me/le.net.git", "https://github.com/me/le.net"),
+        ("ssh://git@github.com/me/lenet.git", "https://github.com/me/lenet"),
+        (
+            "ssh://git@gitlab.example.org:2222/group/me/lenet",
+            "https://gitlab.example.org/group/me/lenet",
+        ),
+        ("https://gitlab.com/group/sub/lenet.git", "https://gitlab.com/group/sub/lenet"),
+        ("/srv/git/lenet.git", None),
+        ("../lenet", None),
+        ("file:///srv/github.com/me/lenet", None),
+        ("https://example.org/me/lenet.git", None),
+        ("https://notgithub.example/me/lenet", None),
+        ("", None),
+    ],
+)
+def test_remotes_become_web_addresses(extension, origin, address):
+    assert extension.web_address(origin) == address
+
+
+def test_the_workflow_names_the_repository(extension, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/lenet")
+    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
+    assert extension.repository_address(tmp_path) == "https://github.com/me/lenet"
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    assert extension.repository_address(tmp_path) is None
+
+
+def test_repository_buttons_lead_to_the_fork(small_book, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "me/fork")
+    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
+    write_page(small_book, "Prose.")
+    result = build(small_book)
+    assert result.returncode == 0, result.stdout[-4000:]
+    page = (small_book / "_build" / "html" / "book" / "intro.html").read_text()
+    assert "https://github.com/me/fork/edit/main/book/intro.md" in page
+    assert "executablebooks/jupyter-book" not in page

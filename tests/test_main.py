@@ -1,0 +1,260 @@
+"""The command line: what it writes and says, its exit codes, and never a traceback."""
+
+import json
+import subprocess
+import sys
+
+import matplotlib
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import lenet_utils.__main__ as command_line
+from lenet_utils import LeNet1, LeNet5, Splits, evaluate, load_weights, save_weights
+from lenet_utils.weights import read_metadata
+
+
+@pytest.fixture(scope="module")
+def few(mnist):
+    """A small part of MNIST, at the size and in the scaling asked for."""
+
+    def load(name, *, size, scaling):
+        asked.append({"name": name, "size": size, "scaling": scaling})
+        margin = (32 - size) // 2
+        parts = [mnist.train[:600], mnist.validation[:200], mnist.test[:200]]
+        inner = slice(margin, 32 - margin)
+        parts = [type(part)(part.images[:, :, inner, inner], part.labels) for part in parts]
+        return Splits(*parts, background=-0.1, ink=1.175)
+
+    asked = []
+    load.asked = asked
+    return load
+
+
+@pytest.fixture(autouse=True)
+def _small_and_tidy(few, monkeypatch):
+    """Load little data, train on the CPU, and give the plots' settings back."""
+    monkeypatch.setattr(command_line, "load_mnist", few)
+    monkeypatch.setattr("lenet_utils.training.automatic_device", lambda: torch.device("cpu"))
+    few.asked.clear()
+    with matplotlib.rc_context():
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(few, tmp_path_factory):
+    """The folder of one short training."""
+    out = tmp_path_factory.mktemp("runs") / "new" / "run"
+    with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context():
+        patch.setattr(command_line, "load_mnist", few)
+        patch.setattr("lenet_utils.training.automatic_device", lambda: torch.device("cpu"))
+        arguments = ["train", "--model", "lenet1", "--epochs", "3", "--out", str(out)]
+        assert command_line.main([*arguments, "--batch-size", "20", "--seed", "5"]) == 0
+    return out
+
+
+def run(*arguments):
+    return command_line.main([str(argument) for argument in arguments])
+
+
+def digit(mnist, index, path):
+    inner = mnist.test.images[index, 0, 2:-2, 2:-2]
+    grey = ((inner + 0.1) * (255 / 1.275)).round().to(torch.uint8).numpy()
+    Image.fromarray(255 - grey).resize((140, 140)).save(path)
+
+
+# --- what it does ------------------------------------------------------------------------------
+
+
+def test_train_writes_weights_history_and_curves_and_nothing_else(trained):
+    written = sorted(path.name for path in trained.iterdir())
+    assert written == ["curves.png", "history.csv", "weights.safetensors"]
+    history = pd.read_csv(trained / "history.csv")
+    assert history.epoch.tolist() == [1, 2, 3]
+    assert history.train_loss.is_monotonic_decreasing
+    with Image.open(trained / "curves.png") as picture:
+        assert min(picture.size) > 200
+    notes = read_metadata(trained / "weights.safetensors")
+    assert (notes["model"], notes["scaling"], notes["seed"]) == ("lenet1", "1998", "5")
+
+
+def test_the_weights_are_those_of_the_best_epoch(trained, few):
+    model = LeNet1()
+    load_weights(model, trained / "weights.safetensors")
+    history = pd.read_csv(trained / "history.csv")
+    result = evaluate(model, few("mnist", size=28, scaling="1998").validation)
+    assert result.error_rate == pytest.approx(history.validation_error.min())
+
+
+def test_the_same_seed_gives_the_same_weights(trained, tmp_path):
+    options = ["--model", "lenet1", "--epochs", 3, "--batch-size", 20, "--seed", 5]
+    assert run("train", "--out", tmp_path, *options) == 0
+    first, again = (load_file(out / "weights.safetensors") for out in (trained, tmp_path))
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_train_passes_on_what_it_is_told(tmp_path, few):
+    options = ["--data", "fashion", "--scaling", "unit", "--patience", 1, "--epochs", 1]
+    assert run("train", "--out", tmp_path, *options) == 0
+    assert few.asked == [{"name": "fashion", "size": 32, "scaling": "unit"}]
+    load_weights(LeNet5(), tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_evaluate_counts_the_errors_of_the_weights(trained, few, capsys, split):
+    assert run("evaluate", "--weights", trained / "weights.safetensors", "--split", split) == 0
+    model = LeNet1()
+    load_weights(model, trained / "weights.safetensors")
+    result = evaluate(model, getattr(few("mnist", size=28, scaling="1998"), split))
+    shown = capsys.readouterr().out
+    assert f"lenet1 on mnist {split}: {result.errors} errors in 200" in shown
+    assert f"{result.top_k_accuracy(3):.2%}" in shown
+
+
+def test_predict_names_each_digit(trained, mnist, tmp_path, capsys):
+    """The pictures are enlarged MNIST digits; most are named rightly after so short a training."""
+    paths = [tmp_path / f"{index}.png" for index in range(20)]
+    for index, path in enumerate(paths):
+        digit(mnist, index, path)
+    assert run("predict", *paths, "--weights", trained / "weights.safetensors") == 0
+    lines = capsys.readouterr().out.splitlines()
+    named = [int(line.split(": ")[1][0]) for line in lines]
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in paths]
+    right = sum(n == label for n, label in zip(named, mnist.test.labels[:20].tolist(), strict=True))
+    assert right >= 12
+
+
+def test_info_shows_both_networks_with_their_counts(capsys):
+    assert run("info") == 0
+    shown = capsys.readouterr().out
+    assert torch.__version__ in shown
+    for count in ("2578", "98442", "60850", "340918"):
+        assert count in shown
+
+
+# --- what goes wrong: 1 ------------------------------------------------------------------------
+
+
+def files(folder):
+    """Make files that are not what they should be."""
+    (folder / "text.png").write_text("not a picture")
+    Image.new("L", (40, 40), 255).save(folder / "blank.png")
+    (folder / "text.safetensors").write_text("not weights")
+    save_weights(LeNet1(), folder / "nameless.safetensors")
+    notes = {"model": "lenet1", "data": "mnist", "scaling": "1998", "background": "0", "ink": "1"}
+    save_weights(LeNet1(), folder / "good.safetensors", notes)
+    save_weights(LeNet5(), folder / "swapped.safetensors", notes)
+    save_weights(LeNet1(), folder / "odd.safetensors", {**notes, "ink": "plenty"})
+    torch.save(LeNet1().state_dict(), folder / "pickle.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "message"),
+    [
+        ("evaluate", "missing.safetensors", "missing.safetensors"),
+        ("evaluate", ".", "{folder}"),
+        ("evaluate", "text.safetensors", "text.safetensors is not a safetensors file"),
+        ("evaluate", "pickle.safetensors", "pickle.safetensors is not a safetensors file"),
+        ("evaluate", "nameless.safetensors", "does not say which network it holds"),
+        ("evaluate", "swapped.safetensors", "does not fit this LeNet1"),
+        ("predict", "odd.safetensors", "plenty"),
+        ("predict", "missing.safetensors", "missing.safetensors"),
+    ],
+)
+def test_wrong_weights_end_with_1_and_a_line_that_names_them(
+    tmp_path, capsys, command, name, message
+):
+    files(tmp_path)
+    pictures = [tmp_path / "blank.png"] if command == "predict" else []
+    assert run(command, *pictures, "--weights", tmp_path / name) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"lenet_utils {command}: ")
+    assert message.format(folder=tmp_path.name) in shown.err
+
+
+def test_one_wrong_picture_does_not_stop_the_others(mnist, tmp_path, capsys):
+    files(tmp_path)
+    digit(mnist, 0, tmp_path / "seven.png")
+    names = ["text.png", "seven.png", "blank.png", "missing.png", "."]
+    paths = [tmp_path / name for name in names]
+    assert run("predict", *paths, "--weights", tmp_path / "good.safetensors") == 1
+    shown = capsys.readouterr()
+    assert [line.split(": ")[0] for line in shown.out.splitlines()] == [str(paths[1])]
+    for path, reason in zip(paths, ["as a picture", "", "blank", "No such file", ""], strict=True):
+        if path != paths[1]:
+            assert f"{path}: " in shown.err
+            assert reason in shown.err
+    assert "4 of 5 pictures could not be read" in shown.err
+
+
+def never(*arguments, **options):
+    pytest.fail("it must not train before it knows where to write")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path, capsys, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(command_line, "fit", never)
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        assert run("train", "--out", out) == 1
+        assert "file" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_first_epoch_writes_nothing(tmp_path, capsys, monkeypatch):
+    def interrupted(images):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lenet_utils.models.LeNet.forward", lambda model, x: interrupted(x))
+    assert run("train", "--out", tmp_path / "run", "--epochs", 2) == 1
+    assert "interrupted" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_loss_that_is_not_finite_is_an_exit_code(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "lenet_utils.models.LeNet.forward",
+        lambda model, x: next(model.parameters()).sum() * float("nan") * torch.ones(len(x), 10),
+    )
+    assert run("train", "--out", tmp_path / "run", "--epochs", 2) == 1
+    assert "the loss is nan at epoch 1, step 1" in capsys.readouterr().err
+
+
+# --- wrong use: 2 ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "COMMAND"),
+        ("draw", "invalid choice: 'draw'"),
+        ("train", "--out"),
+        ("train --out run --model lenet7", "invalid choice: 'lenet7'"),
+        ("train --out run --epochs 0", "must be a whole number of at least 1, got '0'"),
+        ("train --out run --epochs many", "got 'many'"),
+        ("train --out run --batch-size 2.5", "got '2.5'"),
+        ("train --out run --patience -1", "got '-1'"),
+        ("train --out run --seed one", "got 'one'"),
+        ("train --out run --seed 99999999999999999999", "99999999999999999999"),
+        ("evaluate", "--weights"),
+        ("evaluate --weights w --split train", "invalid choice: 'train'"),
+        ("predict --weights w", "IMAGE"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_is_wrong(arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr(command_line, "fit", never)
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(arguments.split())
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_python_m_lenet_utils_is_the_same_program(tmp_path):
+    command = [sys.executable, "-m", "lenet_utils", "evaluate", "--weights", "missing.safetensors"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("lenet_utils evaluate: ")
+    assert "missing.safetensors" in result.stderr
+    assert result.stderr.count("\n") == 1, json.dumps(result.stderr)

@@ -1,0 +1,249 @@
+"""The networks against NumPy written from the papers' formulas, and their popular variants."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lenet_utils import LeNet1, LeNet5, SparseConv2d, Subsampling
+from lenet_utils.models import MODELS, initialize_as_published
+
+# Each word is a map of C3, its digits the maps of S2 that it reads: LeCun et al. 1998, Table I.
+TABLE_I = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
+TABLE_1 = "0 01 01 1 01 01 2 23 23 3 23 23"  # LeCun et al. 1990: H3 reads H2
+
+
+def reads(table):
+    return [[int(digit) for digit in word] for word in table.split()]
+
+
+def average(maps):
+    return nn.AvgPool2d(2)
+
+
+def parameters(model):
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def random_network(make):
+    model = make()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return model
+
+
+# --- the published networks in NumPy -----------------------------------------------------------
+
+
+def squash(a):
+    return 1.7159 * np.tanh(2 / 3 * a)  # 1998, eq. 6 and p. 41
+
+
+def convolve(maps, kernels, bias, table=None):
+    """Slide each kernel over the map it reads; ``kernels`` come in the order of the table."""
+    windows = np.lib.stride_tricks.sliding_window_view(maps, kernels.shape[-2:], axis=(1, 2))
+    rows = reads(table) if table else [range(len(maps))] * len(bias)
+    kernels = iter(kernels.reshape(-1, *kernels.shape[-2:]))
+    return np.stack(
+        [
+            sum(np.einsum("rcij,ij->rc", windows[m], next(kernels)) for m in row) + b
+            for row, b in zip(rows, bias, strict=True)
+        ]
+    )
+
+
+def subsample(maps, coefficient, bias):
+    total = maps[:, 0::2, 0::2] + maps[:, 0::2, 1::2] + maps[:, 1::2, 0::2] + maps[:, 1::2, 1::2]
+    return coefficient * total + bias
+
+
+def numpy_lenet5(image, w):
+    c1 = squash(convolve(image, w["c1.0.weight"], w["c1.0.bias"]))
+    s2 = squash(subsample(c1, w["s2.0.coefficient"], w["s2.0.bias"]))
+    c3 = squash(convolve(s2, w["c3.0.weight"], w["c3.0.bias"], TABLE_I))
+    s4 = squash(subsample(c3, w["s4.0.coefficient"], w["s4.0.bias"]))
+    c5 = squash(convolve(s4, w["c5.0.weight"], w["c5.0.bias"])).reshape(120)
+    f6 = squash(w["f6.1.weight"] @ c5 + w["f6.1.bias"])
+    return w["output.weight"] @ f6 + w["output.bias"]
+
+
+def numpy_lenet1(image, w):
+    h1 = squash(convolve(image, w["h1.0.weight"], w["h1.0.bias"]))
+    h2 = squash(subsample(h1, w["h2.0.coefficient"], w["h2.0.bias"]))
+    h3 = squash(convolve(h2, w["h3.0.weight"], w["h3.0.bias"], TABLE_1))
+    h4 = squash(subsample(h3, w["h4.0.coefficient"], w["h4.0.bias"]))
+    return w["output.1.weight"] @ h4.reshape(192) + w["output.1.bias"]
+
+
+@pytest.mark.parametrize(("make", "by_hand"), [(LeNet5, numpy_lenet5), (LeNet1, numpy_lenet1)])
+def test_a_network_computes_what_the_papers_formulas_say(make, by_hand):
+    model, image = random_network(make), torch.randn(2, 1, make.size, make.size)
+    weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
+    expected = np.stack([by_hand(one.double().numpy(), weights) for one in image])
+    np.testing.assert_allclose(model(image).detach().numpy(), expected, rtol=0, atol=1e-5)
+    exact = model.double()(image.double()).detach().numpy()
+    np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-12)
+
+
+def test_c5_is_a_convolution():
+    """Larger maps of S4 give C5 one unit for every 5x5 window (1998, preprint p. 8)."""
+    c5, maps = LeNet5().c5, torch.randn(1, 16, 6, 8)
+    out = c5(maps)
+    assert out.shape == (1, 120, 2, 4)
+    torch.testing.assert_close(out[..., 1:, 3:], c5(maps[..., 1:, 3:]))
+
+
+def test_the_body_slides_over_a_larger_image():
+    model = LeNet5()
+    body = nn.Sequential(*list(model.children())[:5])
+    wide = torch.randn(1, 1, 32, 40)
+    wanted = torch.cat([body(wide[..., :32]), body(wide[..., 4:36]), body(wide[..., 8:])], dim=3)
+    torch.testing.assert_close(body(wide), wanted)
+
+
+@pytest.mark.parametrize(
+    ("make", "squashed", "last"),
+    [(LeNet5, "c1 s2 c3 s4 c5 f6", "output"), (LeNet1, "h1 h2 h3 h4", "output")],
+)
+def test_the_squashing_follows_every_layer_but_the_output(make, squashed, last):
+    model = random_network(make)
+    x = 50 * torch.randn(1, 1, make.size, make.size)
+    for name, layer in model.named_children():
+        x = layer(x)
+        assert (x.abs().max() <= 1.7159) == (name in squashed.split())
+    assert name == last
+
+
+@pytest.mark.parametrize("make", MODELS.values())
+def test_weights_start_within_2_4_over_the_fan_in_and_biases_at_zero(make):
+    fan_ins = []
+    for layer in make().modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            fan_in = layer.weight[0].numel()
+            assert 0.9 * 2.4 / fan_in < layer.weight.abs().max() <= 2.4 / fan_in
+            assert not layer.bias.any()
+            fan_ins.append(fan_in)
+    assert fan_ins == ([25, 400, 120, 84] if make is LeNet5 else [25, 192])
+
+
+# --- popular variants --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 60_000 + 850),
+        ({"connections": None}, 60_000 + 850 + 900),
+        ({"connections": None, "pooling": average}, 61_706),
+        ({"pooling": average}, 60_000 + 850 - 44),
+        ({"normalization": nn.BatchNorm2d}, 60_000 + 850 + 2 * (6 + 16 + 120)),
+        ({"activation": nn.PReLU()}, 60_000 + 850 + 6),
+        ({"dropout": 0.5}, 60_000 + 850),
+    ],
+)
+def test_variants_of_lenet5_have_the_parameters_their_parts_bring(options, count):
+    model = LeNet5(**options)
+    assert parameters(model) == count
+    assert model(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
+
+
+def test_dense_lenet1_has_48_kernels_instead_of_20():
+    assert parameters(LeNet1(connections=None)) == 2_578 + 28 * 25
+
+
+@pytest.mark.parametrize("make", MODELS.values())
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.Sigmoid, nn.Tanh])
+@pytest.mark.parametrize("pool", [nn.AvgPool2d, nn.MaxPool2d])
+def test_popular_parts_replace_the_published_ones(make, kind, pool):
+    model = make(activation=kind(), pooling=lambda maps: pool(2))
+    kinds = [type(module) for module in model.modules()]
+    assert Subsampling not in kinds
+    assert kinds.count(pool) == 2
+    assert kinds.count(kind) == (4 if make is LeNet5 else 2)  # none after such a pooling
+    assert model(torch.rand(1, 1, make.size, make.size)).isfinite().all()
+
+
+def test_the_popular_sigmoid_lenet_is_the_same_network_written_plainly():
+    parts = {"connections": None, "pooling": average, "initialize": None}
+    model = LeNet5(activation=nn.Sigmoid(), **parts)
+    plain = nn.Sequential(
+        *(nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2)),
+        *(nn.Conv2d(6, 16, 5), nn.Sigmoid(), nn.AvgPool2d(2), nn.Flatten()),
+        *(nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 84), nn.Sigmoid(), nn.Linear(84, 10)),
+    )
+    with torch.no_grad():
+        for own, other in zip(model.parameters(), plain.parameters(), strict=True):
+            other.copy_(own.reshape(other.shape))
+    small = torch.rand(2, 1, 28, 28)
+    torch.testing.assert_close(model(nn.functional.pad(small, (2, 2, 2, 2))), plain(small))
+
+
+def test_normalization_comes_between_each_convolution_and_its_activation():
+    model = LeNet5(normalization=nn.BatchNorm2d)
+    for name, maps in (("c1", 6), ("c3", 16), ("c5", 120)):
+        convolution, normalization, _ = model.get_submodule(name)
+        assert isinstance(convolution, (nn.Conv2d, SparseConv2d))
+        assert normalization.num_features == maps
+
+
+def test_dropout_follows_c5_and_f6_and_rests_in_evaluation():
+    model = LeNet5(dropout=0.5)
+    assert [n for n, m in model.named_modules() if isinstance(m, nn.Dropout)] == ["c5.2", "f6.3"]
+    x = torch.rand(1, 1, 32, 32)
+    assert not torch.equal(model(x), model(x))
+    model.eval()
+    assert torch.equal(model(x), model(x))
+
+
+def test_each_layer_has_an_activation_of_its_own():
+    slopes = [m for m in LeNet5(activation=nn.PReLU()).modules() if isinstance(m, nn.PReLU)]
+    assert len({id(slope.weight) for slope in slopes}) == 6
+
+
+def test_initialize_none_keeps_pytorchs_own_but_not_in_sparse_convolutions():
+    torch.manual_seed(1)
+    c3, c1 = SparseConv2d(reads(TABLE_I), in_maps=6), nn.Conv2d(1, 6, 5)  # in this order
+    torch.manual_seed(1)
+    model = LeNet5(initialize=None)
+    assert torch.equal(model.c3[0].weight, c3.weight)
+    assert torch.equal(model.c1[0].weight, c1.weight)
+    assert torch.equal(model.c1[0].bias, c1.bias)
+    assert c1.bias.any()  # the published start has zeros
+
+
+def test_initialize_may_be_anything_applied_to_each_layer():
+    model = LeNet1(initialize=lambda m: [nn.init.constant_(p, 3.0) for p in m.parameters()])
+    assert all((p == 3).all() for p in model.parameters())
+    model.apply(initialize_as_published)
+    assert model.output[1].weight.abs().max() <= 2.4 / 192
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", MODELS.values())
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"activation": nn.ReLU}, TypeError, r"activation must be a module such as nn.ReLU\(\)"),
+        ({"activation": "relu"}, TypeError, "activation must be a module .* got 'relu'"),
+        ({"pooling": nn.MaxPool2d(2)}, TypeError, r"pooling must be .* got MaxPool2d\("),
+        ({"pooling": "max"}, TypeError, "pooling must be .* got 'max'"),
+        ({"pooling": None}, TypeError, "pooling must be .* got None"),
+        ({"normalization": nn.BatchNorm2d(6)}, TypeError, "normalization must be .* BatchNorm2d"),
+        ({"dropout": 1.0}, ValueError, "dropout must be at least 0 and below 1, got 1.0"),
+        ({"dropout": -0.1}, ValueError, "dropout must be .* got -0.1"),
+        ({"connections": [(0,), (9,)]}, ValueError, "row 1 of the connection table .* got"),
+    ],
+)
+def test_wrong_parts_are_refused_with_what_to_give_instead(make, options, error, message):
+    with pytest.raises(error, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize("make", [LeNet1, LeNet5])
+@pytest.mark.parametrize("shape", [(1, 1, 30, 30), (1, 3, 32, 32), (1, 28, 28), (32, 32)])
+def test_images_of_another_shape_are_refused_with_the_remedy(make, shape):
+    message = rf"{make.__name__} expects images of shape .* load_mnist\(size={make.size}\)"
+    with pytest.raises(ValueError, match=message):
+        make()(torch.zeros(shape))

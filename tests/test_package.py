@@ -1,0 +1,187 @@
+"""The package as a whole: importing it, its public names, and what travels in its wheel."""
+
+import ast
+import dataclasses
+import importlib
+import importlib.util
+import inspect
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import lenet_utils
+from lenet_utils.sources import ASSETS, MNIST_FILES
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(
+    f"lenet_utils.{module.name}"
+    for module in pkgutil.iter_modules(lenet_utils.__path__)
+    if module.name != "__main__"
+)
+PUBLIC = sorted(lenet_utils.__all__)
+
+LOOK_AROUND = """
+import json, logging, os, random, sys, warnings
+import matplotlib, numpy, torch, torchvision, seaborn, pandas
+def state():
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "numpy": str(numpy.random.get_state()),
+        "python": str(random.getstate()),
+        "rcParams": str(dict(matplotlib.rcParams)),
+        "backend": matplotlib.rcParams._get("backend").__class__.__name__,
+        "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
+        "dtype": str(torch.get_default_dtype()),
+        "grad": torch.is_grad_enabled(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "cudnn": [torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic],
+        "precision": torch.get_float32_matmul_precision(),
+        "filters": str(warnings.filters),
+        "logging": [logging.root.level, str(logging.root.handlers)],
+        "pandas": str(pandas.describe_option(_print_desc=False)),
+        "environment": dict(os.environ),
+        "folder": os.getcwd(),
+    }
+before = state()
+"""
+
+
+def test_importing_seeds_nothing_prints_nothing_and_changes_no_setting():
+    program = LOOK_AROUND + f"import {', '.join(MODULES)}\n"
+    program += "print(json.dumps([k for k, v in state().items() if v != before[k]]))"
+    result = subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning:lenet_utils", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(result.stdout) == []
+    assert result.stderr == ""
+
+
+# --- public names ------------------------------------------------------------------------------
+
+
+def test_all_names_everything_public():
+    names = {
+        name
+        for name, value in vars(lenet_utils).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert names == set(lenet_utils.__all__)
+    assert len(set(lenet_utils.__all__)) == len(lenet_utils.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_is_public_in_it(name):
+    module = importlib.import_module(name)
+    assert module.__doc__.strip().endswith((".", "``"))
+    assert [entry for entry in module.__all__ if not hasattr(module, entry)] == []
+    assert inspect.getsource(module).startswith('"""')
+
+
+def documented_parameters(thing):
+    """Return the names of arguments, or of a dataclass's fields, that a reader meets."""
+    if dataclasses.is_dataclass(thing):
+        return [field.name for field in dataclasses.fields(thing)]
+    if inspect.isclass(thing) and "__init__" not in vars(thing):
+        return []
+    signature = inspect.signature(thing)
+    return [name for name in signature.parameters if name != "self"]
+
+
+def raises(thing):
+    """Say whether the code of a function or class raises, or calls a check that does."""
+    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(thing)))
+    called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    names = [getattr(func, "id", getattr(func, "attr", "")) for func in called]
+    return any(isinstance(node, ast.Raise) for node in ast.walk(tree)) or any(
+        name.lstrip("_").startswith("check_") for name in names
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if callable(getattr(lenet_utils, name))])
+def test_every_public_object_is_documented(name):
+    thing = getattr(lenet_utils, name)
+    text = inspect.getdoc(thing)
+    assert text
+    assert text.splitlines()[0].endswith((".", ":", "``"))
+    parameters = documented_parameters(thing)
+    if parameters:
+        assert re.search(r"^(Parameters|Attributes)\n-{10}", text, re.M)
+    for parameter in parameters:
+        assert re.search(rf"^(\w+, )*{parameter}(, \w+)*$", text, re.M), parameter
+    if inspect.isfunction(thing):
+        assert "Raises" in text or not raises(thing)
+
+
+@pytest.mark.parametrize("name", [n for n in PUBLIC if inspect.isclass(getattr(lenet_utils, n))])
+def test_every_method_is_documented_and_what_it_raises(name):
+    owner = getattr(lenet_utils, name)
+    for method_name, method in vars(owner).items():
+        function = method.fget if isinstance(method, property) else method
+        file = getattr(getattr(function, "__code__", None), "co_filename", None)
+        if file != inspect.getsourcefile(owner):  # not a function, or one that dataclasses wrote
+            continue
+        text = inspect.getdoc(function) or ""
+        public = not method_name.startswith("_") and method_name not in ("forward", "extra_repr")
+        assert text or not public, method_name
+        if raises(function):
+            assert "Raises" in text + inspect.getdoc(owner), method_name
+
+
+@pytest.mark.parametrize("name", ["C3_TABLE", "H3_TABLE"])
+def test_the_tables_cannot_be_altered_by_accident(name):
+    table = getattr(lenet_utils, name)
+    assert isinstance(table, tuple)
+    assert all(isinstance(row, tuple) for row in table)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_stay_under_300_lines_and_functions_under_50(name):
+    source = inspect.getsource(importlib.import_module(name))
+    assert source.count("\n") < 300
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            assert not body or node.end_lineno - body[0].lineno < 50, node.name
+
+
+# --- what travels ------------------------------------------------------------------------------
+
+
+def test_nothing_keeps_the_data_out_of_the_wheel():
+    """Hatchling packs all of the folder but what git ignores or the settings exclude."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel == {"packages": ["lenet_utils"]}
+    assert ASSETS.is_relative_to(ROOT / "lenet_utils")
+    files = [str(ASSETS / f"{name}.gz") for name in MNIST_FILES]
+    command = ["git", "check-ignore", "--no-index", *files]
+    if (ROOT / ".git").exists():
+        assert subprocess.run(command, cwd=ROOT, capture_output=True).stdout == b""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("hatchling") is None, reason="hatchling is not installed here"
+)
+def test_the_wheel_contains_mnist(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for name in MNIST_FILES:
+            packed = archive.read(f"lenet_utils/assets/mnist/{name}.gz")
+            assert packed == (ASSETS / f"{name}.gz").read_bytes()
+
+
+def test_the_version_is_that_of_the_project():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert lenet_utils.__version__ == settings["project"]["version"]

@@ -1,0 +1,193 @@
+"""Pictures of MNIST's own digits, disguised, must come back as what they were."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+
+from lenet_utils import prepare_digit
+
+BICUBIC, BOX = Image.Resampling.BICUBIC, Image.Resampling.BOX
+
+
+@pytest.fixture(scope="module")
+def digits(mnist):
+    """The first test digit of each class, ``(10, 28, 28)`` bytes."""
+    first = [int((mnist.test.labels == label).nonzero()[0]) for label in range(10)]
+    inner = mnist.test.images[first, 0, 2:-2, 2:-2]
+    return ((inner + 0.1) * (255 / 1.275)).round().to(torch.uint8).numpy()
+
+
+def stored(picture, kind="PNG", **options):
+    """Write a picture as a file and open it again."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return Image.open(file)
+
+
+def on_paper(digit):
+    return ImageOps.invert(Image.fromarray(digit))
+
+
+def enlarged(digit):
+    return on_paper(digit).resize((280, 280), BICUBIC)
+
+
+def transparent(digit, mode):
+    """Black ink, more or less opaque, on nothing."""
+    alpha = Image.fromarray(digit)
+    picture = Image.merge("RGBA", [alpha.point(lambda _: 0)] * 3 + [alpha])
+    return stored(picture.convert(mode))
+
+
+def photographed_sideways(digit):
+    """As a telephone does it: stored turned, with a note to turn it back."""
+    note = Image.Exif()
+    note[0x0112] = 6  # orientation: turn a quarter clockwise to see it upright
+    turned = enlarged(digit).transpose(Image.Transpose.ROTATE_90)
+    return stored(turned, "JPEG", quality=90, exif=note)
+
+
+def sixteen_bit(digit):
+    return stored(Image.fromarray(digit.astype(np.uint16) * 257))
+
+
+DISGUISES = {
+    "plain": lambda d: stored(on_paper(d)),
+    "light on dark": lambda d: stored(Image.fromarray(d)),
+    "enlarged": lambda d: stored(enlarged(d)),
+    "enlarged, light on dark": lambda d: stored(ImageOps.invert(enlarged(d))),
+    "JPEG": lambda d: stored(enlarged(d), "JPEG", quality=50),
+    "CMYK": lambda d: stored(on_paper(d).convert("CMYK"), "TIFF"),
+    "GIF": lambda d: stored(on_paper(d), "GIF"),
+    "margins": lambda d: stored(ImageOps.expand(on_paper(d), (5, 100, 300, 40), "white")),
+    "no margins": lambda d: stored(on_paper(d).crop(Image.fromarray(d).getbbox())),
+    "tiny": lambda d: stored(on_paper(d).resize((14, 14), BOX)),
+    "transparent": lambda d: transparent(d, "RGBA"),
+    "transparent grey": lambda d: transparent(d, "LA"),
+    "sideways photograph": photographed_sideways,
+    "pencil on grey": lambda d: stored(on_paper(d).point(lambda v: 90 + v * 100 // 255)),
+    "16 bits": lambda d: sixteen_bit(255 - d),
+    "16 bits, light on dark": sixteen_bit,
+}
+
+
+# The least likeness to the original; no two of these digits are more alike than 0.62.
+BLURRED = ("enlarged", "enlarged, light on dark", "JPEG", "sideways photograph")
+LIKENESS = {"tiny": 0.75, **dict.fromkeys(BLURRED, 0.9)}
+
+
+def likeness(result, digit):
+    """Correlation with the digit where it fits best: rounding may move it by one pixel."""
+    moves = [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1)]
+    return max(
+        np.corrcoef(np.roll(result, move, (0, 1)).ravel(), digit.ravel())[0, 1] for move in moves
+    )
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_disguised_digit_comes_back_nearly_as_it_was(digits, disguise):
+    for digit in digits:
+        result = prepare_digit(DISGUISES[disguise](digit)).numpy()
+        assert likeness(result, digit) > LIKENESS.get(disguise, 0.99)
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_any_picture_gets_mnists_box_and_centre(digits, disguise):
+    for digit in digits:
+        result = prepare_digit(DISGUISES[disguise](digit))
+        assert (result.shape, result.dtype) == ((28, 28), torch.uint8)
+        rows, columns = result.sum(dim=1).double(), result.sum(dim=0).double()
+        extents = [int(side.nonzero().max() - side.nonzero().min()) + 1 for side in (rows, columns)]
+        assert max(extents) == 20
+        for side in (rows, columns):
+            centre = (side @ torch.arange(28.0, dtype=torch.float64) / side.sum()).item()
+            assert centre == pytest.approx(14, abs=0.51)
+        assert result.max() > 190
+
+
+def test_a_plain_digit_loses_only_its_faintest_pixels(digits):
+    differences = [
+        np.abs(prepare_digit(on_paper(digit)).numpy().astype(int) - digit) for digit in digits
+    ]
+    assert max(difference.max() for difference in differences) <= 0.1 * 255 + 1
+
+
+def test_a_bar_keeps_its_proportions():
+    """40 x 10 of ink becomes 20 x 5, whichever way it stands."""
+    page = np.full((100, 100), 255, dtype=np.uint8)
+    page[10:50, 70:80] = 0
+    for picture in (page, page.T):
+        result = prepare_digit(Image.fromarray(picture))
+        assert int((result == 255).sum()) == int((result > 0).sum()) == 100
+
+
+def test_a_path_is_as_good_as_a_picture(digits, tmp_path):
+    on_paper(digits[3]).save(tmp_path / "three.png")
+    expected = prepare_digit(on_paper(digits[3]))
+    assert torch.equal(prepare_digit(tmp_path / "three.png"), expected)
+    assert torch.equal(prepare_digit(str(tmp_path / "three.png")), expected)
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def huge_png():
+    """A small file that says it has 40,000 x 40,000 pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13)
+    return start + header + struct.pack(">I", zlib.crc32(header)) + b"\0\0\0\0IDAT"
+
+
+def encoded(kind):
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 80).save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("text.png", b"not a picture at all\n"),
+        ("empty.png", b""),
+        ("truncated.png", encoded("PNG")[:700]),
+        ("truncated.jpg", encoded("JPEG")[:700]),
+        ("damaged.png", encoded("PNG")[:100] + bytes(500) + encoded("PNG")[600:]),
+        ("huge.png", huge_png()),
+    ],
+)
+def test_a_file_that_is_no_whole_picture_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"cannot read .*{name} as a picture: .* PNG or JPEG"):
+        prepare_digit(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("L", (28, 28), 255),
+        Image.new("RGB", (28, 28), "black"),
+        Image.new("RGBA", (28, 28), (0, 0, 0, 0)),
+        Image.new("L", (1, 1), 0),
+    ],
+)
+def test_a_blank_picture_is_refused(picture):
+    with pytest.raises(ValueError, match="found no digit: the picture is blank"):
+        prepare_digit(picture)
+
+
+def test_a_picture_too_faint_to_see_is_refused():
+    page = np.full((30, 30), 200, dtype=np.uint8)
+    page[10:20, 14:16] = 190
+    with pytest.raises(ValueError, match="too faint to tell ink from paper"):
+        prepare_digit(Image.fromarray(page))
+
+
+def test_missing_files_and_folders_are_oserrors(tmp_path):
+    for path in (tmp_path / "missing.png", tmp_path):
+        with pytest.raises(OSError, match=path.name):
+            prepare_digit(path)

@@ -1,0 +1,293 @@
+"""Damaged files, caches that cannot be written, two processes at once, and the relatives."""
+
+import errno
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lenet_utils import load_mnist, sources
+from lenet_utils.sources import DamagedFileError, read_pixels
+
+NAMES = list(sources.MNIST_FILES)
+LABELS = "t10k-labels-idx1-ubyte"  # the smallest file
+
+
+@pytest.fixture
+def assets(tmp_path, monkeypatch):
+    """A copy of the package's files that a test may damage."""
+    copy = shutil.copytree(sources.ASSETS, tmp_path / "assets")
+    monkeypatch.setattr(sources, "ASSETS", copy)
+    return copy
+
+
+@pytest.fixture
+def own_cache(mnist, cache, tmp_path):
+    """A cache that a test may alter, its files linked to the ones unpacked before."""
+    raw = tmp_path / "cache" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in NAMES:
+        (raw / name).symlink_to(cache / "MNIST" / "raw" / name)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+@pytest.fixture
+def unwritable(tmp_path):
+    """A folder that nobody can make, root neither: it lies below a regular file."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "cache"
+
+
+def files_below(folder):
+    return sorted(path.name for path in Path(folder).rglob("*") if not path.is_dir())
+
+
+def test_labels(cache):
+    return read_pixels("mnist", cache)[3]
+
+
+test_labels.__test__ = False
+
+
+# --- the package's own files -------------------------------------------------------------------
+
+
+def flipped(content):
+    return content[:99] + bytes([content[99] ^ 1]) + content[100:]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "damage", [flipped, lambda c: c[: len(c) // 2], lambda c: b"", lambda c: c + b"\0"]
+)
+def test_a_damaged_file_of_the_package_is_named_with_both_hashes(assets, tmp_path, name, damage):
+    path = assets / f"{name}.gz"
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(damage(path.read_bytes()))
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(DamagedFileError) as caught:
+        read_pixels("mnist", tmp_path / "cache")
+    for words in (str(path), found, expected, "Install lenet_utils again"):
+        assert words in str(caught.value)
+    assert name not in files_below(tmp_path / "cache")
+    assert set(files_below(tmp_path / "cache")) <= set(NAMES)
+
+
+def test_swapped_files_of_the_package_are_refused(assets, tmp_path):
+    shutil.copy(assets / "train-labels-idx1-ubyte.gz", assets / f"{LABELS}.gz")
+    with pytest.raises(DamagedFileError, match=f"{LABELS}.gz is damaged"):
+        read_pixels("mnist", tmp_path / "cache")
+
+
+def test_a_missing_file_of_the_package_is_named(assets, tmp_path):
+    (assets / "train-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(OSError, match=r"cannot read .*train-images-idx3-ubyte.gz.*Install"):
+        load_mnist(cache=tmp_path / "cache")
+    assert files_below(tmp_path / "cache") == []
+
+
+# --- the cache ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [flipped, lambda c: c[:5000], lambda c: b"", lambda c: c[:8] + bytes(len(c) - 8), None],
+    ids=["flipped", "truncated", "empty", "zeros", "missing"],
+)
+def test_a_damaged_file_of_the_cache_is_repaired(own_cache, mnist, damage):
+    path = own_cache / "MNIST" / "raw" / LABELS
+    original = path.read_bytes()
+    path.unlink()
+    if damage:
+        path.write_bytes(damage(original))
+    assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
+    assert path.read_bytes() == original
+    assert files_below(own_cache) == sorted(NAMES)
+
+
+def test_swapped_files_of_the_cache_are_repaired(own_cache, mnist):
+    raw = own_cache / "MNIST" / "raw"
+    ours, theirs = raw / LABELS, raw / "train-labels-idx1-ubyte"
+    ours.rename(raw / "x")
+    theirs.rename(ours)
+    (raw / "x").rename(theirs)
+    assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
+
+
+def test_what_an_old_torchvision_left_in_the_cache_is_not_believed(own_cache, mnist):
+    """It kept tensors in MNIST/processed, and torchvision still reads those first."""
+    processed = own_cache / "MNIST" / "processed"
+    processed.mkdir()
+    for name in ("training.pt", "test.pt"):
+        fake = torch.zeros(20, 28, 28, dtype=torch.uint8), torch.zeros(20, dtype=torch.int64)
+        torch.save(fake, processed / name)
+    assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
+
+
+def test_an_intact_cache_is_only_read(own_cache, monkeypatch):
+    monkeypatch.setattr(sources, "atomic_path", lambda path: pytest.fail(f"{path} is written"))
+    monkeypatch.setattr(sources, "ASSETS", Path("nowhere"))
+    read_pixels("mnist", own_cache)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(unwritable, temporary, mnist):
+    splits = load_mnist(cache=unwritable)
+    assert torch.equal(splits.test.images, mnist.test.images)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_in_the_place_of_a_file_is_done_without(own_cache, temporary, mnist):
+    path = own_cache / "MNIST" / "raw" / LABELS
+    path.unlink()
+    path.mkdir()
+    assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_no_half_file(temporary, tmp_path, mnist, monkeypatch):
+    write, cache = Path.write_bytes, tmp_path / "small disk"
+
+    def write_half(path, content):
+        if cache not in path.parents:
+            return write(path, content)
+        write(path, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    assert torch.equal(read_pixels("mnist", cache)[3], mnist.test.labels)
+    assert files_below(cache) == files_below(temporary) == []
+
+
+def test_no_place_at_all_to_write_is_one_clear_error(unwritable, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file" / "temporary"))
+    with pytest.raises(OSError, match=r"neither into .*cache .* nor into a temporary .* cache="):
+        read_pixels("mnist", unwritable)
+
+
+def test_two_processes_may_unpack_into_the_same_cache_at_once(tmp_path, mnist):
+    """Both have imported everything and wait for one file, so that they really collide."""
+    program = f"""
+import hashlib, pathlib, time
+from lenet_utils.sources import read_pixels
+here = pathlib.Path({str(tmp_path)!r})
+(here / f"ready-{{time.monotonic_ns()}}").touch()
+deadline = time.monotonic() + 120
+while not (here / "go").exists() and time.monotonic() < deadline:
+    time.sleep(0.001)
+for tensor in read_pixels("mnist", here / "cache"):
+    print(hashlib.sha256(tensor.numpy().tobytes()).hexdigest())
+"""
+    command = [sys.executable, "-c", program]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("ready-*"))) < 2 and time.monotonic() < deadline:
+        assert all(process.poll() is None for process in both)
+        time.sleep(0.01)
+    (tmp_path / "go").touch()
+    printed = [process.communicate(timeout=120)[0].split() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    last = hashlib.sha256(mnist.test.labels.numpy().tobytes()).hexdigest()
+    assert printed[0] == printed[1]
+    assert printed[0][3] == last
+    assert files_below(tmp_path / "cache") == sorted(NAMES)
+
+
+# --- the relatives, without their downloads ----------------------------------------------------
+
+
+def write_idx(path, array):
+    kind = {"uint8": 8, ">i4": 12}[array.dtype.str if array.dtype.str == ">i4" else "uint8"]
+    header = bytes([0, 0, kind, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(header + array.tobytes())
+
+
+def make_relative(cache, folder):
+    """Write twelve training and six test images where torchvision looks for them."""
+    random = np.random.default_rng(0)
+    made = {}
+    for kind, old, count in (("train", "train", 12), ("test", "t10k", 6)):
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = random.integers(0, 10, count)
+        made[kind] = images, labels
+        if folder == "QMNIST":  # eight columns: the class, then the writer, the form, ...
+            columns = random.integers(10, 99, (count, 8)).astype(">i4")
+            columns[:, 0] = labels
+            write_idx(cache / folder / "raw" / f"qmnist-{kind}-images-idx3-ubyte", images)
+            write_idx(cache / folder / "raw" / f"qmnist-{kind}-labels-idx2-int", columns)
+        else:
+            raw = cache / folder / "raw"
+            write_idx(raw / f"{old}-images-idx3-ubyte", images)
+            write_idx(raw / f"{old}-labels-idx1-ubyte", labels.astype(np.uint8))
+    return made
+
+
+RELATIVES = [("fashion", "FashionMNIST"), ("kmnist", "KMNIST"), ("qmnist", "QMNIST")]
+
+
+@pytest.mark.parametrize(("name", "folder"), RELATIVES)
+def test_a_relative_comes_through_the_same_function(tmp_path, name, folder):
+    made = make_relative(tmp_path, folder)
+    splits = load_mnist(name, size=28, scaling="unit", validation=4, cache=tmp_path)
+    assert (len(splits.train), len(splits.validation)) == (8, 4)
+    images, labels = made["test"]
+    np.testing.assert_allclose(splits.test.images[:, 0].numpy(), images / 255, atol=1e-6)
+    assert splits.test.labels.tolist() == labels.tolist()
+    labels = torch.cat([splits.train.labels, splits.validation.labels])
+    assert sorted(labels.tolist()) == sorted(made["train"][1].tolist())
+
+
+@pytest.mark.parametrize(("name", "folder"), RELATIVES)
+def test_a_failed_download_is_a_clear_oserror(tmp_path, name, folder):
+    """The tests have no network, so the download fails by itself."""
+    with pytest.raises(OSError, match=f"(?s)cannot get '{name}' into .* 'mnist' needs no network"):
+        load_mnist(name, cache=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "folder"), RELATIVES)
+@pytest.mark.parametrize("left", [0, 3, 100, -1], ids=lambda left: f"left={left}")
+def test_a_truncated_relative_is_a_clear_oserror(tmp_path, name, folder, left):
+    make_relative(tmp_path, folder)
+    for path in (tmp_path / folder / "raw").glob("*t*-images-idx3-ubyte"):
+        path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(OSError, match=f"(?s)cannot get '{name}' .* delete what is damaged there"):
+        load_mnist(name, validation=4, cache=tmp_path)
+
+
+def test_standard_scaling_is_that_of_the_training_images_at_28x28(tmp_path):
+    made = make_relative(tmp_path, "KMNIST")
+    splits = load_mnist("kmnist", scaling="standard", validation=4, cache=tmp_path)
+    levels = made["train"][0] / 255
+    assert splits.background == pytest.approx(-levels.mean() / levels.std(), abs=1e-3)
+    assert splits.ink == pytest.approx((1 - levels.mean()) / levels.std(), abs=1e-3)
+    assert (splits.test.images[:, :, 0] == np.float32(splits.background)).all()
+
+
+def test_our_gzip_files_hold_no_name_and_no_date():
+    """So that packing the same bytes again gives the same file."""
+    for name in NAMES:
+        packed = (sources.ASSETS / f"{name}.gz").read_bytes()
+        assert packed[3] == 0  # no flags: no file name, no comment
+        assert packed[4:8] == bytes(4)  # no time
+        assert len(gzip.decompress(packed)) == sources.MNIST_FILES[name][0]
+
+
+def test_the_assets_are_the_four_files():
+    assert sorted(os.listdir(sources.ASSETS)) == sorted(f"{name}.gz" for name in NAMES)

@@ -1,0 +1,142 @@
+"""Weights come back bit for bit, or not at all."""
+
+import math
+import os
+
+import pytest
+import torch
+from torch import nn
+
+from lenet_utils import LeNet1, LeNet5, load_weights, save_weights
+from lenet_utils.weights import read_metadata
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "weights.safetensors"
+
+
+def bits(model):
+    return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        LeNet1,
+        LeNet5,
+        lambda: LeNet5(connections=None, normalization=nn.BatchNorm2d, activation=nn.PReLU()),
+    ],
+)
+def test_weights_come_back_bit_for_bit(path, make):
+    model, other = make(), make()
+    with torch.no_grad():  # what arithmetic would not keep
+        model[0][0].bias[:3] = torch.tensor([math.nan, -0.0, 1e-42])
+    assert bits(model) != bits(other)
+    save_weights(model, path)
+    load_weights(other, path)
+    assert bits(model) == bits(other)
+
+
+def test_the_file_holds_the_published_60000_parameters_and_the_output(path):
+    save_weights(LeNet5(), path)
+    assert path.stat().st_size == pytest.approx(4 * 60_850, rel=0.02)
+
+
+def test_notes_are_kept_with_the_weights(path):
+    save_weights(LeNet1(), path, {"seed": "3", "recipe": "für Elise"})
+    assert read_metadata(path) == {"seed": "3", "recipe": "für Elise"}
+    save_weights(LeNet1(), path)
+    assert read_metadata(path) == {}
+
+
+def test_a_network_that_is_not_contiguous_is_saved_too(path):
+    model, other = LeNet1().to(memory_format=torch.channels_last), LeNet1()
+    save_weights(model, path)
+    load_weights(other, path)
+    assert torch.equal(model.h1[0].weight, other.h1[0].weight)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (LeNet1, "does not fit this LeNet1: .* build the model with the parts"),
+        (lambda: LeNet5(connections=None), r"LeNet5: c3.0.weight differs \(\(60, 5, 5\) in"),
+        (lambda: LeNet5(normalization=nn.BatchNorm2d), r"does not fit .* differs \(None in the"),
+        (lambda: LeNet5(pooling=lambda maps: nn.MaxPool2d(2)), "s2.0.bias .* None wanted"),
+    ],
+)
+def test_the_weights_of_another_network_are_refused_and_nothing_changes(path, make, message):
+    save_weights(LeNet5(), path)
+    model = make()
+    before = bits(model)
+    with pytest.raises(ValueError, match=message):
+        load_weights(model, path)
+    assert bits(model) == before
+
+
+class Trap:
+    """A pickle that would leave a file behind if it were ever unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("read", [lambda path: load_weights(LeNet1(), path), read_metadata])
+@pytest.mark.parametrize("kind", ["empty", "truncated", "text", "pickle"])
+def test_what_is_no_whole_safetensors_file_is_named(path, tmp_path, read, kind):
+    if kind == "pickle":
+        torch.save({"h1.0.weight": Trap(str(tmp_path / "sprung"))}, path)
+    else:
+        save_weights(LeNet1(), path)
+        whole = path.read_bytes()
+        content = {"empty": b"", "truncated": whole[:-1], "text": b"weights, please\n"}
+        path.write_bytes(content[kind])
+    with pytest.raises(ValueError, match=f"{path.name} is not a safetensors file, or is damaged"):
+        read(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("read", [lambda path: load_weights(LeNet1(), path), read_metadata])
+@pytest.mark.parametrize("name", ["missing.safetensors", "folder"])
+def test_a_file_that_cannot_be_opened_is_an_oserror_that_names_it(tmp_path, read, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=name):
+        read(tmp_path / name)
+
+
+def test_a_failed_writing_leaves_the_old_file_and_no_other(path, monkeypatch):
+    save_weights(LeNet1(), path)
+    before = path.read_bytes()
+
+    def write_half(tensors, target, metadata):
+        target.write_bytes(before[:500])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("safetensors.torch.save_file", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(LeNet1(), path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_full_disk_is_an_oserror(path):
+    """A limit on the size of files stands in for the disk; safetensors meets it by itself."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="weights"):
+            save_weights(LeNet5(), path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert os.listdir(path.parent) == []
+
+
+def test_a_folder_that_cannot_be_made_is_an_oserror(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        save_weights(LeNet1(), tmp_path / "file" / "weights.safetensors")
