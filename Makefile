@@ -32,7 +32,7 @@ test: $(READY) ## check the style, then run all tests (they build the book too)
 lab: $(READY) ## open JupyterLab, where the chapters open as notebooks
 	@$(BIN)/jupytext-config --settings-file $(VENV)/share/jupyter/lab/settings/overrides.json \
 		set-default-viewer markdown
-	@$(BIN)/jupyter lab book/intro.md
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/intro.md
 
 results: $(READY) ## run the long experiments again, writing lenet_utils/assets/results (hours)
 	@set -e; for script in experiments/*.py; do echo "Running $$script"; $(BIN)/python "$$script"; done
