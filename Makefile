@@ -5,6 +5,8 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 # Made last: it is there only if the whole installation went through.
 READY := $(VENV)/ready
+# Where Python is: ruff would put the code inside Markdown into its style as well.
+CODE  := lenet_utils experiments tests book/_ext
 
 # The first Python on this machine that is new enough; `make book PYTHON=/path/to/python` chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -25,8 +27,8 @@ book: $(READY) ## build the book into _build/html; only chapters whose code chan
 	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
 
 test: $(READY) ## check the style, then run all tests (they build the book too)
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/python -m pytest
 
 lab: $(READY) ## open JupyterLab, where the chapters open as notebooks
@@ -38,8 +40,8 @@ results: $(READY) ## run the long experiments again, writing lenet_utils/assets/
 	@set -e; for script in experiments/*.py; do echo "Running $$script"; $(BIN)/python "$$script"; done
 
 format: $(READY) ## put the Python code into the project's style
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
 
 clean: ## remove the built book, its kept results and all caches
 	@rm -rf _build .pytest_cache .ruff_cache

@@ -30,6 +30,9 @@ CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions below to the moments of a build."""
+    # Sphinx writes all pages anew when a setting changes: so an edit of this file counts as one.
+    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    app.add_config_value("lenet_book_source", source, "html", str)
     app.connect("config-inited", choose_execution_cache)
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
@@ -162,6 +165,8 @@ def drop_thebe_scripts(
 MENDED_HTML = {
     # pandas heads the column of row labels with an empty header cell.
     "<th></th>": "<td></td>",
+    # The same in a table written in Markdown.
+    '<th class="head"><p></p></th>': "<td></td>",
     # myst-nb names its folded cells otherwise than they read ("Show code cell source").
     '<summary aria-label="Toggle hidden content">': "<summary>",
     # Sphinx puts entries of a role that ARIA has withdrawn into the list of references.
