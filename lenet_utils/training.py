@@ -108,6 +108,8 @@ def fit(
 
     Raises
     ------
+    TypeError
+        If ``train`` or ``validation`` is no `Digits`.
     ValueError
         If a number is out of range, ``patience`` comes without a validation set, or ``optimizer``
         has no parameter of ``model``.
