@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", choices=DATASETS, default="mnist")
     train.add_argument("--scaling", choices=SCALINGS, default="1998")
     train.add_argument("--epochs", type=_whole, default=10)
-    train.add_argument("--batch-size", type=_whole, default=64, metavar="N")
+    train.add_argument("--batch-size", type=_whole, default=128, metavar="N")
     train.add_argument("--patience", type=_whole, metavar="N", help="end after N epochs no better")
     train.add_argument("--seed", type=_seed, default=0, help="of the first weights and the order")
     train.set_defaults(run=_train)

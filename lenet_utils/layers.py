@@ -68,7 +68,8 @@ class ScaledTanh(nn.Module):
         self.slope = slope
 
     def forward(self, a: Tensor) -> Tensor:
-        return self.amplitude * torch.tanh(self.slope * a)  # eq. 6
+        # eq. 6, as tanh(x) = 2 logistic(2x) - 1: on a CPU the logistic is several times faster.
+        return 2 * self.amplitude * torch.sigmoid(2 * self.slope * a) - self.amplitude
 
     def extra_repr(self) -> str:
         return f"amplitude={self.amplitude:.5g}, slope={self.slope:.5g}"

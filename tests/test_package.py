@@ -169,9 +169,6 @@ def test_nothing_keeps_the_data_out_of_the_wheel():
         assert subprocess.run(command, cwd=ROOT, capture_output=True).stdout == b""
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("hatchling") is None, reason="hatchling is not installed here"
-)
 def test_the_wheel_contains_mnist(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

@@ -168,11 +168,11 @@ def test_wrong_arguments_are_refused_before_anything_changes(
 
 
 def test_one_epoch_of_12000_digits_reaches_its_validation_error(mnist):
-    """Five seeds gave 6.3 to 7.1 %; a tenth of the rate gives 19 %, half the images 10 %."""
+    """Five seeds gave 7.0 to 7.7 %; a tenth of the rate gives 20 %, half the images 12 %."""
     train, validation = mnist.train[:12_000], mnist.validation
     history = fit(LeNet5(), train, validation, epochs=1, **QUIET)
     assert history.epochs.validation_error.item() < 0.085
-    assert history.steps.learning_rate.max() == pytest.approx(0.005, rel=1e-3)
+    assert history.steps.learning_rate.max() == pytest.approx(0.01, rel=1e-3)
 
 
 def test_it_beats_a_data_loader_with_per_sample_transforms(mnist, cache):
@@ -185,7 +185,7 @@ def test_it_beats_a_data_loader_with_per_sample_transforms(mnist, cache):
     def loop():
         model = LeNet5()
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
-        for images, labels in torch.utils.data.DataLoader(usual, batch_size=64, shuffle=True):
+        for images, labels in torch.utils.data.DataLoader(usual, batch_size=128, shuffle=True):
             optimizer.zero_grad()
             F.cross_entropy(model(images), labels).backward()
             optimizer.step()

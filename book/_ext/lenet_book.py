@@ -33,9 +33,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Sphinx writes all pages anew when a setting changes: so an edit of this file counts as one.
     source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     app.add_config_value("lenet_book_source", source, "html", str)
-    # Kernels inherit this. For networks this small a second thread gains little, and where anything
-    # else wants a core, waiting threads spin: we measured trainings ten times as long on two cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     app.connect("config-inited", choose_execution_cache)
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
