@@ -16,6 +16,8 @@ __all__ = [
     "ScaledTanh",
     "SparseConv2d",
     "Subsampling",
+    "Twice",
+    "UnitBias",
     "connection_matrix",
     "uniform_by_fan_in_",
 ]
@@ -134,10 +136,14 @@ class SparseConv2d(nn.Module):
         Number of input maps.
     kernel_size
         Height and width of a kernel.
+    stride
+        Pixels from one position of the kernel to the next.
+    bias
+        Whether each output map has one.
 
     Shape
     -----
-    ``(N, in_maps, H, W)`` -> ``(N, len(table), H - kernel_size + 1, W - kernel_size + 1)``
+    ``(N, in_maps, H, W)`` -> ``(N, len(table), (H - kernel_size) // stride + 1, ...)``
 
     Raises
     ------
@@ -146,19 +152,28 @@ class SparseConv2d(nn.Module):
         or if the input does not fit.
     """
 
-    def __init__(self, table: ConnectionTable, in_maps: int, kernel_size: int = 5) -> None:
+    def __init__(
+        self,
+        table: ConnectionTable,
+        in_maps: int,
+        kernel_size: int = 5,
+        stride: int = 1,
+        bias: bool = True,
+    ) -> None:
         super().__init__()
         connection_matrix(table, in_maps)  # refuses a table that does not fit
         check_whole("kernel_size", kernel_size)
+        check_whole("stride", stride)
         self.table = tuple(tuple(sorted(row)) for row in table)
-        self.in_maps, self.out_maps, self.kernel_size = in_maps, len(table), kernel_size
+        self.in_maps, self.out_maps = in_maps, len(table)
+        self.kernel_size, self.stride = kernel_size, stride
         # Where each kernel stands among all out_maps * in_maps pairs, row by row.
         positions = [
             row * in_maps + column for row, maps in enumerate(self.table) for column in maps
         ]
         self.register_buffer("positions", torch.tensor(positions), persistent=False)
         self.weight = nn.Parameter(torch.empty(len(positions), kernel_size, kernel_size))
-        self.bias = nn.Parameter(torch.zeros(self.out_maps))
+        self.bias = nn.Parameter(torch.zeros(self.out_maps)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -166,7 +181,8 @@ class SparseConv2d(nn.Module):
         rows = self.weight.detach().split([len(row) for row in self.table])
         for kernels in rows:
             uniform_by_fan_in_(kernels, fan_in=kernels.numel())
-        nn.init.zeros_(self.bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def dense_weight(self) -> Tensor:
         """Return ``(out_maps, in_maps, kernel_size, kernel_size)``, zero where no kernel is."""
@@ -181,13 +197,60 @@ class SparseConv2d(nn.Module):
                 f"expected (N, {self.in_maps}, H, W) with H and W at least {self.kernel_size}, "
                 f"got {tuple(x.shape)}"
             )
-        return F.conv2d(x, self.dense_weight(), self.bias)
+        return F.conv2d(x, self.dense_weight(), self.bias, self.stride)
 
     def extra_repr(self) -> str:
         return (
             f"{self.in_maps}, {self.out_maps}, kernel_size={self.kernel_size}, "
             f"kernels={len(self.weight)} of {self.in_maps * self.out_maps}"
         )
+
+
+class UnitBias(nn.Module):
+    """A bias for each unit, not one for each map.
+
+    LeCun et al. 1989 shares the weights of a map but not its biases (p. 545).
+
+    Parameters
+    ----------
+    shape
+        Maps, height and width of the layer.
+
+    Shape
+    -----
+    ``(N, *shape)``, unchanged.
+
+    Raises
+    ------
+    ValueError
+        If the input has another shape.
+    """
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        for length in shape:
+            check_whole("shape", length)
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1:] != self.bias.shape:
+            raise ValueError(f"expected (N, *{tuple(self.bias.shape)}), got {tuple(x.shape)}")
+        return x + self.bias
+
+    def extra_repr(self) -> str:
+        return f"shape={tuple(self.bias.shape)}"
+
+
+class Twice(nn.Module):
+    """Gives each map twice: LeNet-4's subsampling maps come in pairs.
+
+    Shape
+    -----
+    ``(N, maps, H, W)`` -> ``(N, 2 * maps, H, W)``
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.repeat_interleave(2, dim=1)
 
 
 def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:

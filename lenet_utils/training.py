@@ -59,8 +59,9 @@ def fit(
     batch_size: int = 128,
     optimizer: Optimizer | None = None,
     schedule: Callable[[Optimizer, int], LRScheduler] | None = one_cycle,
-    criterion: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    criterion: Callable[[Tensor, Tensor], Tensor] | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
+    before_epoch: Callable[[], object] | None = None,
     patience: int | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -88,9 +89,12 @@ def fit(
     schedule
         Called with the optimiser and the number of updates; None for a constant learning rate.
     criterion
-        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss.
+        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss; None for the
+        model's own, ``model.criterion``, or cross-entropy where it has none.
     augment
         Called with each training batch of images, returns them changed, in the same shape.
+    before_epoch
+        Called before each epoch, as `SDLM` needs it to estimate the curvature anew.
     patience
         End after this many epochs without a better validation error; None for never.
     seed
@@ -122,6 +126,7 @@ def fit(
     model.to(device, memory_format=torch.channels_last)  # a quarter faster on a CPU, same numbers
     train, validation = _moved(train, device), validation and _moved(validation, device)
     optimizer = optimizer or torch.optim.AdamW(model.parameters(), fused=True, **ADAMW)
+    criterion = criterion or getattr(model, "criterion", F.cross_entropy)
     steps = epochs * math.ceil(len(train) / batch_size)
     scheduler = schedule(optimizer, steps) if schedule else None
     with _seeded(seed), tqdm(total=steps, disable=not progress, unit="step") as bar:
@@ -129,6 +134,8 @@ def fit(
         try:
             for epoch in range(1, epochs + 1):
                 started = time.perf_counter()
+                if before_epoch is not None:
+                    before_epoch()
                 for images, labels in _batches(train, batch_size, augment):
                     rate = optimizer.param_groups[0]["lr"]
                     loss, error = _update(model, images, labels, criterion, optimizer, scheduler)

@@ -1,0 +1,235 @@
+"""The optimiser of the papers: stochastic diagonal Levenberg-Marquardt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call, hessian, vmap
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from .checks import check_kind, check_positive
+from .data import Digits
+from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
+from .rbf import Negation, RBFOutput
+
+__all__ = ["PUBLISHED_RATES", "SDLM", "diagonal_curvature", "published_schedule"]
+
+# The global learning rate of each of the 20 passes: LeCun et al. 1998, preprint p. 10.
+PUBLISHED_RATES = (
+    *([0.0005] * 2),
+    *([0.0002] * 3),
+    *([0.0001] * 3),
+    *([0.00005] * 4),
+    *([0.00001] * 8),
+)
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+_WEIGHTED = (nn.Linear, nn.Conv2d, SparseConv2d, Subsampling, UnitBias)
+_MOVED = (
+    nn.Flatten,
+    nn.MaxPool2d,
+    nn.ConstantPad2d,
+    nn.Dropout,
+    Twice,
+)  # inputs pass as they are, or not
+_SQUASHED = (ScaledTanh, nn.Tanh, nn.Sigmoid, nn.ReLU, nn.SiLU, nn.Identity, Negation)
+
+
+class SDLM(Optimizer):
+    """Stochastic diagonal Levenberg-Marquardt, one learning rate for each parameter.
+
+    ``w_k <- w_k - lr / (mu + h_kk) * dE/dw_k`` (LeCun et al. 1998, eq. 21 and Appendix C, preprint
+    pp. 41-42), where h_kk estimates the second derivative; see `diagonal_curvature`. Call
+    `estimate_curvature` before the first step and again before each pass over the training set. In
+    the paper a step learns from one image.
+
+    Parameters
+    ----------
+    params
+        As for any optimiser: ``model.parameters()``.
+    lr
+        The global rate, eta; see `published_schedule`.
+    mu
+        Keeps the step finite where the curvature is small.
+
+    Raises
+    ------
+    ValueError
+        If ``lr`` or ``mu`` is not positive.
+    """
+
+    def __init__(self, params: Iterable, lr: float = PUBLISHED_RATES[0], mu: float = 0.02) -> None:
+        check_positive("lr", lr)
+        check_positive("mu", mu)
+        super().__init__(params, {"lr": lr, "mu": mu})
+
+    def estimate_curvature(self, model: nn.Module, digits: Digits, criterion: Criterion) -> None:
+        """Average the curvature over ``digits``; the paper takes 500 training images.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``digits`` is something else, or a layer of ``model`` has no known rule.
+        """
+        check_kind("digits", digits, Digits, "such as load_mnist().train[:500]")
+        curvature = diagonal_curvature(model, digits.images, digits.labels, criterion)
+        of = {id(p): curvature[name] for name, p in model.named_parameters()}
+        for group in self.param_groups:
+            for p in group["params"]:
+                if id(p) not in of:
+                    raise ValueError("the optimizer holds a parameter that the model does not have")
+                self.state[p]["curvature"] = of[id(p)]
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """Update every parameter that has a gradient.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no curvature yet.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if not self.state[p]:
+                    raise RuntimeError("call estimate_curvature() before the first step")
+                damped = group["mu"] + self.state[p]["curvature"]
+                p.addcdiv_(p.grad, damped, value=-group["lr"])  # eq. 21
+        return loss
+
+
+def published_schedule(optimizer: Optimizer, steps: int) -> LambdaLR:
+    """Give each twentieth of the training its published global rate, for `fit`.
+
+    Parameters
+    ----------
+    optimizer
+        Its own rate counts as that of the first two passes; the later ones are lower in proportion.
+    steps
+        Number of updates in all.
+    """
+    passes, first = len(PUBLISHED_RATES), PUBLISHED_RATES[0]
+
+    def share(step: int) -> float:
+        return PUBLISHED_RATES[min(step * passes // steps, passes - 1)] / first
+
+    return LambdaLR(optimizer, share)
+
+
+def diagonal_curvature(
+    model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion
+) -> dict[str, Tensor]:
+    """Estimate the second derivative of the loss by each parameter, averaged over the images.
+
+    LeCun et al. 1998, Appendix C (preprint pp. 41-42): second derivatives are propagated back
+    through the layers as first ones are, with every weight and every input squared, and squashing
+    functions count by the square of their slope (the Gauss-Newton approximation, never negative).
+    For a shared weight the connections are summed and their cross terms dropped. The coefficient of
+    a subsampling map weights the *sum* of its window, which therefore is what is squared, as in the
+    authors' later code (Lush).
+
+    Behind RBF units the start is 2 for each of their inputs: the second derivative of eq. 7, and
+    again what Lush does. Behind any other output it is the criterion's own.
+
+    Parameters
+    ----------
+    model
+        A sequence, possibly nested, of layers with a known rule. It is run as in evaluation.
+    images, labels
+        ``(N, 1, H, W)`` and ``(N,)``.
+    criterion
+        Called with ``(N, 10)`` scores and labels, returns the mean loss.
+
+    Returns
+    -------
+    dict
+        Each parameter's name to its curvature, in the parameter's shape.
+
+    Raises
+    ------
+    TypeError
+        If a layer has no known rule.
+    """
+    names = {id(p): name for name, p in model.named_parameters()}
+    curvature = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    inputs, scores = _inputs_of_leaves(model, images)
+    leaves = list(inputs)
+    rbf = next((leaf for leaf in leaves if isinstance(leaf, RBFOutput)), None)
+    if rbf is not None:
+        h = torch.full_like(inputs[rbf], 2.0)
+        if rbf.codes.requires_grad:  # a code meets its own class only: eq. 8
+            share = F.one_hot(labels, len(rbf.codes)).float().mean(dim=0)
+            curvature[names[id(rbf.codes)]] += 2 * share[:, None]
+        leaves = leaves[: leaves.index(rbf)]
+    else:
+        h = _criterion_curvature(scores, labels, criterion)
+    for leaf in reversed(leaves):
+        h, own = _propagate(leaf, inputs[leaf], h)
+        for name, p in leaf.named_parameters():
+            curvature[names[id(p)]] += own[name] / len(images)
+    return curvature
+
+
+@torch.no_grad()
+def _inputs_of_leaves(model: nn.Module, images: Tensor) -> tuple[dict[nn.Module, Tensor], Tensor]:
+    """Run the model once; return what each of its innermost layers was given, and the scores."""
+    inputs: dict[nn.Module, Tensor] = {}
+    leaves = [module for module in model.modules() if not list(module.children())]
+    hooks = [
+        leaf.register_forward_hook(lambda leaf, given, _: inputs.update({leaf: given[0]}))
+        for leaf in leaves
+    ]
+    training = model.training
+    try:
+        scores = model.eval()(images)
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return inputs, scores
+
+
+def _criterion_curvature(scores: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
+    """Return the second derivative of each image's own loss by each of its scores."""
+
+    def loss(row: Tensor, label: Tensor) -> Tensor:
+        return criterion(row[None], label[None])
+
+    return vmap(hessian(loss))(scores, labels).diagonal(dim1=1, dim2=2)
+
+
+def _propagate(leaf: nn.Module, x: Tensor, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Take the curvature ``h`` of a layer's outputs back to its inputs and its parameters."""
+    if isinstance(leaf, _WEIGHTED):
+        own = {name: p.detach() for name, p in leaf.named_parameters()}
+        squared = {name: p.square() for name, p in own.items()}
+        _, to_input = torch.func.vjp(lambda x: functional_call(leaf, squared, (x,)), x)
+        given = _sums_squared(x) if isinstance(leaf, Subsampling) else x.square()
+        _, to_own = torch.func.vjp(lambda own: functional_call(leaf, own, (given,)), own)
+        return to_input(h)[0], to_own(h)[0]
+    if isinstance(leaf, _SQUASHED):
+        _, slope = torch.func.vjp(leaf, x)
+        return slope(torch.ones_like(x))[0].square() * h, {}
+    if isinstance(leaf, (*_MOVED, nn.AvgPool2d)):
+        _, to_input = torch.func.vjp(leaf, x)
+        # An average weights each of its n inputs by 1 / n; its backward has this once already.
+        area = leaf.kernel_size**2 if isinstance(leaf, nn.AvgPool2d) else 1
+        return to_input(h)[0] / area, {}
+    raise TypeError(f"no rule is known for the curvature of {type(leaf).__name__}")
+
+
+def _sums_squared(x: Tensor) -> Tensor:
+    """Return an input whose windows sum to the squares of the sums of ``x``'s windows."""
+    sums = F.avg_pool2d(x, 2, divisor_override=1)
+    return F.interpolate(sums.square() / 4, scale_factor=2)

@@ -1,0 +1,237 @@
+"""SDLM: its curvature against other ways to the same numbers, its step against eq. 21."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lenet_utils import Digits, LeNet1, LeNet4, LeNet5, LeNet1989
+from lenet_utils.layers import ScaledTanh, SparseConv2d, Subsampling, UnitBias
+from lenet_utils.losses import DiscriminativeLoss, mean_penalty, squared_error
+from lenet_utils.optim import PUBLISHED_RATES, SDLM, diagonal_curvature, published_schedule
+from lenet_utils.rbf import Negation, RBFOutput
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def some_digits(model, count=4):
+    return torch.randn(count, 1, model.size, model.size).double(), torch.arange(count)
+
+
+# --- Against the exact Gauss-Newton diagonal ------------------------------------------------------
+
+
+@pytest.mark.parametrize("criterion", [squared_error, F.cross_entropy])
+def test_without_shared_weights_it_is_the_exact_gauss_newton_diagonal(criterion):
+    """One hidden layer, a diagonal criterion: nothing is dropped, so both must agree."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), ScaledTanh(), nn.Linear(5, 10)).double()
+    images, labels = torch.randn(7, 1, 2, 3).double(), torch.arange(7)
+    ours = diagonal_curvature(model, images, labels, criterion)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    exact = {name: torch.zeros_like(p) for name, p in zip(names, parameters, strict=True)}
+    for image, label in zip(images.split(1), labels.split(1), strict=True):
+        scores = model(image)[0]
+        h = torch.func.hessian(lambda s, label=label: criterion(s[None], label))(scores.detach())
+        for i, score in enumerate(scores):  # the sum over outputs of h_ii (d score_i / d w)^2
+            slopes = torch.autograd.grad(score, parameters, retain_graph=True)
+            for name, slope in zip(names, slopes, strict=True):
+                exact[name] += h[i, i] * slope.square() / len(images)
+    for name in names:
+        torch.testing.assert_close(ours[name], exact[name], rtol=1e-6, atol=1e-12)
+
+
+def test_behind_rbf_units_it_is_the_exact_second_derivative_of_eq_8():
+    """Linear up to the RBF units: the Gauss-Newton diagonal is the true one."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 84), RBFOutput(), Negation()).double()
+    images, labels = torch.randn(5, 1, 2, 3).double(), torch.arange(5)
+    ours = diagonal_curvature(model, images, labels, mean_penalty)
+
+    def loss(weight):
+        parameters = {"1.weight": weight}
+        return mean_penalty(torch.func.functional_call(model, parameters, (images,)), labels)
+
+    weight = model[1].weight.detach()
+    exact = torch.func.hessian(loss)(weight).reshape(weight.numel(), -1).diagonal()
+    torch.testing.assert_close(ours["1.weight"].flatten(), exact, rtol=1e-6, atol=1e-12)
+
+
+# --- Against a loop over all connections ----------------------------------------------------------
+
+
+def test_shared_weights_sum_over_their_connections():
+    """Appendix C written out: every connection of a small sparse convolution, one by one."""
+    table = ((0,), (0, 1), (1,))
+    conv, squash, last = SparseConv2d(table, 2, kernel_size=2, stride=2), ScaledTanh(), None
+    last = nn.Linear(3 * 2 * 2, 10)
+    front = nn.Conv2d(1, 2, 1)
+    model = nn.Sequential(front, conv, squash, nn.Flatten(), last).double()
+    images, labels = torch.randn(3, 1, 4, 4).double(), torch.tensor([1, 2, 3])
+    ours = diagonal_curvature(model, images, labels, squared_error)
+
+    weight, bias = torch.zeros_like(conv.weight), torch.zeros_like(conv.bias)
+    below = torch.zeros_like(front.weight)
+    for image in images:
+        x = front(image[None]).detach()[0]
+        a = conv(x[None]).detach()[0]
+        slope = 1.7159 * 2 / 3 / torch.cosh(2 / 3 * a) ** 2
+        # squared_error's second derivative by each output is 1
+        h = slope.square() * last.weight.detach().square().sum(0).reshape(3, 2, 2)
+        kernel = 0
+        for out_map, row in enumerate(table):
+            for i in range(2):
+                for j in range(2):
+                    bias[out_map] += h[out_map, i, j]
+            for in_map in row:
+                for i in range(2):
+                    for j in range(2):
+                        for m in range(2):
+                            for n in range(2):
+                                y, z = 2 * i + m, 2 * j + n
+                                u = conv.weight[kernel, m, n].item()
+                                weight[kernel, m, n] += h[out_map, i, j] * x[in_map, y, z] ** 2
+                                # the pixel's curvature, one connection's part; then front's weight
+                                part = h[out_map, i, j] * u**2
+                                below[in_map, 0, 0, 0] += part * image[0, y, z] ** 2
+                kernel += 1
+    torch.testing.assert_close(ours["1.weight"], weight / 3, rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close(ours["1.bias"], bias / 3, rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close(ours["0.weight"], below / 3, rtol=1e-6, atol=1e-12)
+
+
+def test_subsampling_squares_the_sum_of_its_window():
+    """As in the authors' Lush code: the coefficient weights one number, the sum."""
+    layer, last = Subsampling(2), nn.Linear(2 * 2 * 2, 10)
+    front = nn.Conv2d(1, 2, 1)
+    model = nn.Sequential(front, layer, nn.Flatten(), last).double()
+    images, labels = torch.randn(3, 1, 4, 4).double(), torch.tensor([0, 5, 9])
+    ours = diagonal_curvature(model, images, labels, squared_error)
+    h = last.weight.detach().square().sum(0).reshape(2, 2, 2)  # by each subsampled unit
+    coefficient, below = torch.zeros(2).double(), torch.zeros(2).double()
+    for image in images:
+        x = front(image[None]).detach()[0]
+        for maps in range(2):
+            for i in range(2):
+                for j in range(2):
+                    window = (slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2))
+                    coefficient[maps] += h[maps, i, j] * x[maps][window].sum() ** 2
+                    c = layer.coefficient[maps].item()
+                    below[maps] += (h[maps, i, j] * c**2 * image[0][window].square()).sum()
+    torch.testing.assert_close(ours["1.coefficient"].flatten(), coefficient / 3)
+    torch.testing.assert_close(ours["1.bias"].flatten(), h.sum((1, 2)))
+    torch.testing.assert_close(ours["0.weight"].flatten(), below / 3)
+
+
+def test_average_and_maximum_pooling_and_padding():
+    """A pooling is a weighting: its curvature must be that of the linear layer it is."""
+    for pool in (nn.AvgPool2d(2), nn.ConstantPad2d(1, -1.0)):
+        front, last = nn.Linear(4, 4), nn.LazyLinear(10)
+        model = nn.Sequential(front, pool, nn.Flatten(), last).double()
+        image = torch.randn(1, 1, 4, 4).double()
+        model(image)
+        ours = diagonal_curvature(model, image, torch.tensor([3]), squared_error)
+        x = front(image).detach()
+        matrix = torch.func.jacrev(lambda x, pool=pool: pool(x).flatten())(x).flatten(1)
+        h = matrix.square().T @ last.weight.detach().square().sum(0)
+        exact = torch.einsum("rj,rk->jk", h.reshape(4, 4), image[0, 0].square())
+        torch.testing.assert_close(ours["0.weight"], exact)
+
+
+# --- On the networks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", [LeNet1989, LeNet1, LeNet4, LeNet5])
+def test_every_parameter_of_every_network_has_a_curvature_above_zero(network):
+    model = network()
+    images, labels = some_digits(model)
+    curvature = diagonal_curvature(model, images.float(), labels, model.criterion)
+    assert set(curvature) == {name for name, _ in model.named_parameters()}
+    for name, p in model.named_parameters():
+        assert curvature[name].shape == p.shape
+        assert (curvature[name] > 0).all() and torch.isfinite(curvature[name]).all(), name
+
+
+def test_loose_codes_have_the_curvature_of_eq_8():
+    model = nn.Sequential(nn.Flatten(), RBFOutput(trainable=True), Negation())
+    images, labels = torch.randn(5, 1, 12, 7), torch.tensor([0, 0, 3, 4, 4])
+    ours = diagonal_curvature(model, images, labels, mean_penalty)["1.codes"]
+    codes = model[1].codes.detach()
+
+    def loss(codes):
+        parameters = {"1.codes": codes}
+        return mean_penalty(torch.func.functional_call(model, parameters, (images,)), labels)
+
+    exact = torch.func.hessian(loss)(codes).reshape(840, 840).diagonal().reshape(10, 84)
+    torch.testing.assert_close(ours, exact)
+
+
+def test_it_is_averaged_over_images_not_taken_of_the_average_gradient():
+    model = LeNet1().double()
+    images, labels = some_digits(model, 6)
+    each = [
+        diagonal_curvature(model, images[i : i + 1], labels[i : i + 1], squared_error)
+        for i in range(6)
+    ]
+    together = diagonal_curvature(model, images, labels, squared_error)
+    for name, curvature in together.items():
+        torch.testing.assert_close(curvature, sum(one[name] for one in each) / 6)
+
+
+def test_a_layer_without_a_rule_is_refused():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 10), nn.Softmax(1))
+    with pytest.raises(TypeError, match="no rule is known for the curvature of Softmax"):
+        diagonal_curvature(model, torch.randn(2, 1, 2, 2), torch.tensor([0, 1]), squared_error)
+
+
+def test_unit_biases_have_the_curvature_of_their_unit():
+    model = nn.Sequential(UnitBias(1, 2, 2), nn.Flatten(), nn.Linear(4, 10)).double()
+    images = torch.randn(3, 1, 2, 2).double()
+    ours = diagonal_curvature(model, images, torch.tensor([0, 1, 2]), squared_error)
+    exact = model[2].weight.detach().square().sum(0).reshape(1, 2, 2)
+    torch.testing.assert_close(ours["0.bias"], exact)
+
+
+# --- The step and the schedule --------------------------------------------------------------------
+
+
+def test_a_step_is_eq_21():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 10)).double()
+    images, labels = torch.randn(5, 1, 2, 2).double(), torch.arange(5)
+    optimizer = SDLM(model.parameters(), lr=0.1, mu=0.02)
+    optimizer.estimate_curvature(model, Digits(images, labels), squared_error)
+    h = diagonal_curvature(model, images, labels, squared_error)["1.weight"]
+    before = model[1].weight.detach().clone()
+    squared_error(model(images[:1]), labels[:1]).backward()
+    optimizer.step()
+    expected = before - 0.1 / (0.02 + h) * model[1].weight.grad
+    torch.testing.assert_close(model[1].weight.detach(), expected)
+
+
+def test_it_wants_a_curvature_before_the_first_step():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 10))
+    optimizer = SDLM(model.parameters())
+    squared_error(model(torch.randn(1, 1, 2, 2)), torch.tensor([0])).backward()
+    with pytest.raises(RuntimeError, match="estimate_curvature"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0.0}, {"lr": -1.0}, {"mu": 0.0}, {"mu": float("nan")}])
+def test_rates_must_be_positive(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"{name} must be positive"):
+        SDLM(nn.Linear(2, 2).parameters(), **wrong)
+
+
+def test_the_published_schedule():
+    """Preprint p. 10: two passes of 0.0005, three of 0.0002, three of 0.0001, and so on."""
+    optimizer = SDLM(nn.Linear(2, 2).parameters())
+    scheduler = published_schedule(optimizer, steps=60)
+    rates = []
+    for _ in range(60):
+        rates.append(optimizer.param_groups[0]["lr"])
+        scheduler.step()
+    assert rates[::3] == pytest.approx(PUBLISHED_RATES)
+    assert rates[2::3] == pytest.approx(PUBLISHED_RATES)
+    assert len(PUBLISHED_RATES) == 20
