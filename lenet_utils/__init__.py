@@ -7,12 +7,13 @@ from .accounting import layer_outputs, summary
 from .data import Digits, Splits, load_mnist, scale
 from .evaluation import Evaluation, evaluate
 from .history import History
-from .layers import C3_TABLE, H3_TABLE, ScaledTanh, SparseConv2d, Subsampling, connection_matrix
+from .layers import ScaledTanh, SparseConv2d, Subsampling
 from .losses import DiscriminativeLoss, mean_penalty, squared_error
 from .models import LeNet, LeNet1, LeNet4, LeNet5, LeNet1989
 from .optim import SDLM, published_schedule
 from .preparation import prepare_digit
 from .rbf import RBFOutput, digit_codes
+from .tables import C3_TABLE, H3_TABLE, connection_matrix
 from .training import fit, one_cycle
 from .weights import load_weights, save_weights
 

@@ -8,19 +8,25 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from .layers import SparseConv2d, Subsampling
+from .layers import SparseConv2d, Subsampling, UnitBias
 from .models import LeNet
+from .rbf import RBFOutput
 
 __all__ = ["layer_outputs", "summary"]
+
+# The layers whose biases are connections; those of batch normalisation are not.
+_BIASED = (nn.Conv2d, nn.Linear, SparseConv2d, Subsampling, UnitBias)
 
 
 def summary(model: LeNet) -> pd.DataFrame:
     """Count what each layer of a network has and does for one image.
 
     A connection is one input, weighted or biased, of one unit, as the papers count them: 340,908 in
-    LeNet-5 with its RBF output (LeCun et al. 1998, preprint p. 7), 98,442 in LeNet-1 (LeCun et al.
-    1990, p. 7). Multiply-accumulates leave the biases out; a subsampling unit's four additions
-    count as four. Batch normalisation adds parameters only.
+    LeNet-5 with the 840 of its RBF output (LeCun et al. 1998, preprint p. 7), 98,442 in LeNet-1
+    (LeCun et al. 1990, p. 7), 64,660 in the network of 1989 (p. 546), whose windows on the padding
+    count in full. Parameters are the trainable ones: the fixed codes of RBF units are none.
+    Multiply-accumulates leave the biases out; a subsampling unit's four additions count as four,
+    and an RBF unit's squared differences as one each. Batch normalisation adds parameters only.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ def summary(model: LeNet) -> pd.DataFrame:
                 "layer": "output" if name == "output" else name.upper(),
                 "input": _shape(x),
                 "output": _shape(outputs[layer]),
-                "parameters": sum(p.numel() for p in layer.parameters()),
+                "parameters": sum(p.numel() for p in layer.parameters() if p.requires_grad),
                 "connections": sum(connections for connections, _ in work),
                 "multiply_accumulates": sum(products for _, products in work),
             }
@@ -120,7 +126,7 @@ def _work(part: nn.Module, output: Tensor) -> tuple[int, int]:
     """Return connections and multiply-accumulates of one module that gave ``(1, ...)`` out."""
     units = output.numel()
     products = _weighted_inputs(part, units)
-    biases = units if products and getattr(part, "bias", None) is not None else 0
+    biases = units if isinstance(part, _BIASED) and part.bias is not None else 0
     return products + biases, products
 
 
@@ -130,6 +136,8 @@ def _weighted_inputs(part: nn.Module, units: int) -> int:
         return units // part.out_maps * part.weight.numel()  # every kernel at every position
     if isinstance(part, (nn.Conv2d, nn.Linear)):
         return units * part.weight[0].numel()
+    if isinstance(part, RBFOutput):
+        return part.codes.numel()  # each unit compares each input with its code
     if isinstance(part, (Subsampling, nn.AvgPool2d, nn.MaxPool2d)):
         return units * 4  # windows are 2x2 in all of these networks
-    return 0  # containers, activations, dropout and flattening connect nothing new
+    return 0  # containers, activations, dropout, padding and the like connect nothing new

@@ -13,6 +13,7 @@ from torch import nn
 from .accounting import layer_outputs
 from .layers import SparseConv2d, Subsampling
 from .models import LeNet
+from .rbf import RBFOutput
 from .style import COLORS, WIDTH, full_figure, layer_label, tint
 
 __all__ = ["architecture"]
@@ -31,7 +32,12 @@ LEAST_SCALE = 0.001  # of a network too long to draw well
 INK = "#222222"  # on light tiles
 BELOW = (0.32, 0.08)  # where the connections' names stand, by turns, to keep them apart
 POOLING = (Subsampling, nn.AvgPool2d, nn.MaxPool2d)
-NAMES = {"convolution": "convolutions", "subsampling": "subsampling", "full": "full connection"}
+NAMES = {
+    "convolution": "convolutions",
+    "subsampling": "subsampling",
+    "full": "full connection",
+    "rbf": "RBF units",
+}
 
 
 @dataclass
@@ -131,6 +137,8 @@ def _kind(layer: nn.Module) -> tuple[str, int]:
             return "convolution", part.kernel_size
         if isinstance(part, nn.Conv2d):
             return "convolution", part.kernel_size[0]
+        if isinstance(part, RBFOutput):
+            return "rbf", 0
     return "full", 0
 
 

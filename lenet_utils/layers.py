@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checks import check_positive, check_whole
+from .tables import ConnectionTable, connection_matrix
 
 __all__ = [
-    "C3_TABLE",
-    "H3_TABLE",
     "ScaledTanh",
     "SparseConv2d",
     "Subsampling",
     "Twice",
     "UnitBias",
-    "connection_matrix",
     "uniform_by_fan_in_",
 ]
-
-ConnectionTable = Sequence[Sequence[int]]  # for each output map, the input maps it reads
-
-# Which maps of S2 each of C3's sixteen maps reads. LeCun et al. 1998, Table I (preprint p. 8).
-C3_TABLE: ConnectionTable = (
-    *((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5)),
-    *((0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5)),
-    *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5)),
-    (0, 1, 2, 3, 4, 5),
-)
-
-# Which maps of H2 each of H3's twelve maps reads. LeCun et al. 1990, Table 1 (p. 5).
-H3_TABLE: ConnectionTable = (
-    *((0,), (0, 1), (0, 1), (1,), (0, 1), (0, 1)),
-    *((2,), (2, 3), (2, 3), (3,), (2, 3), (2, 3)),
-)
 
 
 class ScaledTanh(nn.Module):
@@ -251,40 +231,6 @@ class Twice(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.repeat_interleave(2, dim=1)
-
-
-def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:
-    """Turn a connection table into a matrix of yes and no.
-
-    Parameters
-    ----------
-    table
-        For each output map, the input maps it reads, counted from 0.
-    in_maps
-        Number of input maps.
-
-    Returns
-    -------
-    Tensor
-        ``(len(table), in_maps)`` bool, True where an output map reads an input map.
-
-    Raises
-    ------
-    ValueError
-        If the table is empty, has an empty or repeating row, or names a map that does not exist.
-    """
-    check_whole("in_maps", in_maps)
-    if not len(table):
-        raise ValueError("the connection table is empty: give one row of input maps per output map")
-    matrix = torch.zeros(len(table), in_maps, dtype=torch.bool)
-    for out_map, row in enumerate(table):
-        if not len(row) or len(set(row)) < len(row) or not set(row) <= set(range(in_maps)):
-            raise ValueError(
-                f"row {out_map} of the connection table must name different input maps "
-                f"from 0 to {in_maps - 1}, at least one, got {list(row)}"
-            )
-        matrix[out_map, list(row)] = True
-    return matrix
 
 
 def uniform_by_fan_in_(weight: Tensor, fan_in: int) -> Tensor:

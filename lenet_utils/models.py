@@ -6,30 +6,17 @@ with ``for name, layer in model.named_children()``. All answer by the largest of
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Callable
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from .layers import (
-    C3_TABLE,
-    H3_TABLE,
-    ConnectionTable,
-    ScaledTanh,
-    SparseConv2d,
-    Subsampling,
-    Twice,
-    UnitBias,
-    uniform_by_fan_in_,
-)
-from .losses import DiscriminativeLoss, squared_error
+from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
+from .parts import LeNet, PartForMaps, Parts, initialize_as_published
 from .rbf import Negation, RBFOutput
+from .tables import C3_TABLE, H2_TABLE, H3_TABLE, LENET4_TABLE, ConnectionTable
 
 __all__ = [
-    "H2_TABLE",
-    "LENET4_TABLE",
     "MODELS",
     "LeNet",
     "LeNet1",
@@ -38,69 +25,6 @@ __all__ = [
     "LeNet1989",
     "initialize_as_published",
 ]
-
-PartForMaps = Callable[[int], nn.Module]
-
-# Which maps of H1 each of H2's twelve maps reads in the 1989 network. The paper says "eight of the
-# 12" and that the scheme "will not be described here" (p. 546). Ours: eight in a row, on a ring, so
-# that every map of H1 is read equally often.
-H2_TABLE: ConnectionTable = tuple(
-    tuple(sorted((first + step) % 12 for step in range(8))) for first in range(12)
-)
-
-# Which maps of S2 each of LeNet-4's sixteen C3 maps reads: unpublished. Ours has 47 kernels, which
-# bring the connections to the paper's 260,000: eight contiguous triples on the ring of eight maps,
-# seven spread triples, and one pair.
-LENET4_TABLE: ConnectionTable = (
-    *(tuple(sorted((i, (i + 1) % 8, (i + 2) % 8))) for i in range(8)),
-    *(tuple(sorted((i, (i + 2) % 8, (i + 5) % 8))) for i in range(7)),
-    (3, 7),
-)
-
-
-def initialize_as_published(layer: nn.Module) -> None:
-    """Draw a layer's weights by fan-in and set its biases to 0; pass it to ``model.apply``.
-
-    Uniform in +/-2.4 / F_i (LeCun et al. 1998, preprint p. 41). Whether the rule held for biases
-    is not said there; the authors' later code (Lush) sets them to 0.
-    """
-    if isinstance(layer, (nn.Conv2d, nn.Linear)):
-        uniform_by_fan_in_(layer.weight, fan_in=layer.weight[0].numel())
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
-
-
-class LeNet(nn.Sequential):
-    """What the networks share: named layers in a row, a check of the images, and a criterion."""
-
-    size: int  # height and width of the input images
-
-    @property
-    def criterion(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """What `fit` trains the network with by default; it follows from the output.
-
-        Eq. 9 of LeCun et al. 1998 (`DiscriminativeLoss`) behind RBF units, `squared_error` behind
-        squashed units as in 1989 and 1990, cross-entropy behind linear scores.
-        """
-        parts = list(self.output.modules())
-        if any(isinstance(part, RBFOutput) for part in parts):
-            return DiscriminativeLoss()
-        return squared_error if isinstance(parts[-1], ScaledTanh) else F.cross_entropy
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return ``(N, 10)`` scores for ``(N, 1, size, size)`` images.
-
-        Raises
-        ------
-        ValueError
-            If the images have another shape.
-        """
-        if images.ndim != 4 or images.shape[1:] != (1, self.size, self.size):
-            raise ValueError(
-                f"{type(self).__name__} expects images of shape (N, 1, {self.size}, {self.size}), "
-                f"got {tuple(images.shape)}; load_mnist(size={self.size}) gives them"
-            )
-        return super().forward(images)
 
 
 class LeNet5(LeNet):
@@ -151,7 +75,7 @@ class LeNet5(LeNet):
         output: nn.Module | None = None,
         initialize: Callable[[nn.Module], None] | None = initialize_as_published,
     ) -> None:
-        parts = _Parts(activation, pooling, normalization, dropout)
+        parts = Parts(activation, pooling, normalization, dropout)
         c3 = nn.Conv2d(6, 16, 5) if connections is None else SparseConv2d(connections, in_maps=6)
         rbf = nn.Sequential(RBFOutput(), Negation())
         super().__init__(
@@ -184,6 +108,8 @@ class LeNet4(LeNet):
         Follows every layer.
     connections
         Which maps of S2 each map of C3 reads.
+    output
+        Turns F5's 120 values into ten scores; None for ten squashed units.
     initialize
         As for `LeNet5`.
 
@@ -206,7 +132,7 @@ class LeNet4(LeNet):
         output: nn.Module | None = None,
         initialize: Callable[[nn.Module], None] | None = initialize_as_published,
     ) -> None:
-        parts = _Parts(activation)
+        parts = Parts(activation)
         c3 = SparseConv2d(connections, in_maps=8)
         super().__init__(
             OrderedDict(
@@ -264,7 +190,7 @@ class LeNet1(LeNet):
         output: nn.Module | None = None,
         initialize: Callable[[nn.Module], None] | None = initialize_as_published,
     ) -> None:
-        parts = _Parts(activation, pooling, normalization, dropout)
+        parts = Parts(activation, pooling, normalization, dropout)
         h3 = nn.Conv2d(4, 12, 5) if connections is None else SparseConv2d(connections, in_maps=4)
         units = nn.Sequential(nn.Linear(192, 10), ScaledTanh())
         super().__init__(
@@ -295,6 +221,8 @@ class LeNet1989(LeNet):
         Which eight maps of H1 each map of H2 reads: unpublished, see `H2_TABLE`.
     dropout
         Share of the outputs of H2 dropped in training.
+    output
+        Turns H3's 30 values into ten scores; None for the paper's squashed units.
     initialize
         As for `LeNet5`.
 
@@ -318,7 +246,7 @@ class LeNet1989(LeNet):
         output: nn.Module | None = None,
         initialize: Callable[[nn.Module], None] | None = initialize_as_published,
     ) -> None:
-        parts = _Parts(activation, dropout=dropout)
+        parts = Parts(activation, dropout=dropout)
         shared = nn.Conv2d(1, 12, 5, stride=2, bias=False)
         h2 = SparseConv2d(connections, in_maps=12, stride=2, bias=False)
         units = nn.Sequential(nn.Linear(30, 10), ScaledTanh())
@@ -340,53 +268,3 @@ MODELS: dict[str, type[LeNet]] = {
     "lenet4": LeNet4,
     "lenet5": LeNet5,
 }
-
-
-class _Parts:
-    """Puts the chosen parts behind a convolution, a subsampling or a full layer."""
-
-    def __init__(
-        self,
-        activation: nn.Module | None,
-        pooling: PartForMaps = Subsampling,
-        normalization: PartForMaps | None = None,
-        dropout: float = 0.0,
-    ) -> None:
-        if activation is not None and not isinstance(activation, nn.Module):
-            raise TypeError(f"activation must be a module such as nn.ReLU(), got {activation!r}")
-        for name, part in (("pooling", pooling), ("normalization", normalization)):
-            missing = part is None and name == "normalization"  # the only one that may be
-            if isinstance(part, nn.Module) or not (missing or callable(part)):
-                raise TypeError(
-                    f"{name} must be something that makes a layer when called with the number of "
-                    f"maps, such as nn.BatchNorm2d or lambda maps: nn.MaxPool2d(2), got {part!r}"
-                )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")
-        self._activation = ScaledTanh() if activation is None else activation
-        self._pooling = pooling
-        self._normalization = normalization
-        self._dropout = dropout
-
-    def convolution(self, layer: nn.Module, maps: int, last: bool = False) -> nn.Sequential:
-        normalization = [self._normalization(maps)] if self._normalization else []
-        return nn.Sequential(layer, *normalization, self._squash(), *self._drop(last))
-
-    def subsampling(self, maps: int, last: bool = False) -> nn.Sequential:
-        layer = self._pooling(maps)
-        squash = [self._squash()] if isinstance(layer, Subsampling) else []
-        return nn.Sequential(layer, *squash, *self._drop(last))
-
-    def full(self, *layers: nn.Module, drop: bool = True) -> nn.Sequential:
-        return nn.Sequential(*layers, self._squash(), *self._drop(drop))
-
-    def output(self, given: nn.Module | None, published: nn.Module) -> nn.Module:
-        if given is not None and not isinstance(given, nn.Module):
-            raise TypeError(f"output must be a module such as nn.Linear(84, 10), got {given!r}")
-        return published if given is None else given
-
-    def _squash(self) -> nn.Module:
-        return copy.deepcopy(self._activation)  # each layer its own, in case it has parameters
-
-    def _drop(self, wanted: bool) -> list[nn.Module]:
-        return [nn.Dropout(self._dropout)] if wanted and self._dropout else []

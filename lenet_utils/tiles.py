@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .checks import check_kind
-from .layers import ConnectionTable, connection_matrix
 from .style import COLORS, WIDTH, layer_label, new_figure, tint
+from .tables import ConnectionTable, connection_matrix
 
 __all__ = ["connection_table", "feature_maps", "kernels"]
 

@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_hex
 from torch import nn
 
-from lenet_utils import LeNet1, LeNet5
+from lenet_utils import LeNet1, LeNet4, LeNet5, LeNet1989
 from lenet_utils.architecture import architecture
 from lenet_utils.visualization import COLORS
 
@@ -19,6 +19,13 @@ LENET5_LABELS = [
 LENET1_LABELS = [
     *("input", "28x28", "H1", "4@24x24", "H2", "4@12x12", "H3", "12@8x8", "H4", "12@4x4"),
     *("output", "10"),
+]
+LENET4_LABELS = [
+    *("input", "32x32", "C1", "4@28x28", "S2", "8@14x14", "C3", "16@10x10", "S4", "16@5x5"),
+    *("F5", "120", "output", "10"),
+]
+LENET1989_LABELS = [
+    *("input", "16x16", "H1", "12@8x8", "H2", "12@4x4", "H3", "30", "output", "10"),
 ]
 
 
@@ -33,19 +40,29 @@ def rectangles(fig, kind):
 
 
 @pytest.mark.parametrize(
-    ("model", "labels"), [(LeNet5(), LENET5_LABELS), (LeNet1(), LENET1_LABELS)]
+    ("make", "labels"),
+    [
+        (LeNet5, LENET5_LABELS),
+        (LeNet4, LENET4_LABELS),
+        (LeNet1, LENET1_LABELS),
+        (LeNet1989, LENET1989_LABELS),
+    ],
 )
-def test_layers_are_labelled(model, labels):
-    assert set(labels) <= set(texts(architecture(model)))
+def test_layers_are_labelled(make, labels):
+    assert set(labels) <= set(texts(architecture(make())))
 
 
 def test_connections_are_named_in_order():
-    names = {"convolutions", "subsampling", "full connection"}
+    names = {"convolutions", "subsampling", "full connection", "RBF units"}
     found = [text for text in texts(architecture(LeNet5())) if text in names]
     assert found == [
         *("convolutions", "subsampling", "convolutions", "subsampling", "convolutions"),
-        *("full connection", "full connection"),
+        *("full connection", "RBF units"),
     ]
+
+
+def test_a_linear_output_is_drawn_as_a_full_connection():
+    assert texts(architecture(LeNet5(output=nn.Linear(84, 10)))).count("full connection") == 2
 
 
 def test_there_is_a_square_for_each_map_to_scale():
@@ -78,7 +95,7 @@ def test_variants_have_the_same_drawing(parts):
     assert texts(architecture(LeNet5(**parts))) == texts(architecture(LeNet5()))
 
 
-@pytest.mark.parametrize("network", [LeNet1, LeNet5])
+@pytest.mark.parametrize("network", [LeNet1989, LeNet1, LeNet4, LeNet5])
 def test_nothing_is_cut_off_or_written_over_another(network):
     fig = architecture(network())
     fig.draw_without_rendering()

@@ -5,8 +5,19 @@ import pytest
 import torch
 from torch import nn
 
-from lenet_utils import LeNet1, LeNet5, SparseConv2d, Subsampling
+from lenet_utils import (
+    DiscriminativeLoss,
+    LeNet1,
+    LeNet4,
+    LeNet5,
+    LeNet1989,
+    SparseConv2d,
+    Subsampling,
+    digit_codes,
+    squared_error,
+)
 from lenet_utils.models import MODELS, initialize_as_published
+from lenet_utils.tables import H2_TABLE, LENET4_TABLE
 
 # Each word is a map of C3, its digits the maps of S2 that it reads: LeCun et al. 1998, Table I.
 TABLE_I = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
@@ -64,7 +75,7 @@ def numpy_lenet5(image, w):
     s4 = squash(subsample(c3, w["s4.0.coefficient"], w["s4.0.bias"]))
     c5 = squash(convolve(s4, w["c5.0.weight"], w["c5.0.bias"])).reshape(120)
     f6 = squash(w["f6.1.weight"] @ c5 + w["f6.1.bias"])
-    return w["output.weight"] @ f6 + w["output.bias"]
+    return -((f6 - digit_codes().numpy()) ** 2).sum(axis=1)  # eq. 7, the smallest wins
 
 
 def numpy_lenet1(image, w):
@@ -72,15 +83,55 @@ def numpy_lenet1(image, w):
     h2 = squash(subsample(h1, w["h2.0.coefficient"], w["h2.0.bias"]))
     h3 = squash(convolve(h2, w["h3.0.weight"], w["h3.0.bias"], TABLE_1))
     h4 = squash(subsample(h3, w["h4.0.coefficient"], w["h4.0.bias"]))
-    return w["output.1.weight"] @ h4.reshape(192) + w["output.1.bias"]
+    return squash(w["output.1.0.weight"] @ h4.reshape(192) + w["output.1.0.bias"])
 
 
-@pytest.mark.parametrize(("make", "by_hand"), [(LeNet5, numpy_lenet5), (LeNet1, numpy_lenet1)])
+def numpy_lenet4(image, w):
+    c1 = squash(convolve(image, w["c1.0.weight"], w["c1.0.bias"]))
+    pairs = c1[[0, 0, 1, 1, 2, 2, 3, 3]]
+    s2 = squash(subsample(pairs, w["s2.1.coefficient"], w["s2.1.bias"]))
+    table = " ".join("".join(map(str, row)) for row in LENET4_TABLE)
+    c3 = squash(convolve(s2, w["c3.0.weight"], w["c3.0.bias"], table))
+    s4 = squash(subsample(c3, w["s4.0.coefficient"], w["s4.0.bias"]))
+    f5 = squash(w["f5.1.weight"] @ s4.reshape(400) + w["f5.1.bias"])
+    return squash(w["output.0.weight"] @ f5 + w["output.0.bias"])
+
+
+def numpy_lenet1989(image, w):
+    """Unit by unit: a window every two pixels, -1 beyond the image, a bias for each unit."""
+
+    def layer(maps, kernels, bias, rows):
+        padded = np.pad(maps, ((0, 0), (2, 2), (2, 2)), constant_values=-1.0)
+        kernels, out = iter(kernels.reshape(-1, 5, 5)), bias.copy()
+        for number, row in enumerate(rows):
+            for m in row:
+                kernel = next(kernels)
+                for r, c in np.ndindex(bias.shape[1:]):
+                    out[number, r, c] += (
+                        padded[m, 2 * r : 2 * r + 5, 2 * c : 2 * c + 5] * kernel
+                    ).sum()
+        return squash(out)
+
+    h1 = layer(image, w["h1.1.weight"], w["h1.2.bias"], [[0]] * 12)
+    h2 = layer(h1, w["h2.1.weight"], w["h2.2.bias"], H2_TABLE)
+    h3 = squash(w["h3.1.weight"] @ h2.reshape(192) + w["h3.1.bias"])
+    return squash(w["output.0.weight"] @ h3 + w["output.0.bias"])
+
+
+@pytest.mark.parametrize(
+    ("make", "by_hand"),
+    [
+        (LeNet5, numpy_lenet5),
+        (LeNet4, numpy_lenet4),
+        (LeNet1, numpy_lenet1),
+        (LeNet1989, numpy_lenet1989),
+    ],
+)
 def test_a_network_computes_what_the_papers_formulas_say(make, by_hand):
     model, image = random_network(make), torch.randn(2, 1, make.size, make.size)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     expected = np.stack([by_hand(one.double().numpy(), weights) for one in image])
-    np.testing.assert_allclose(model(image).detach().numpy(), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(model(image).detach().numpy(), expected, rtol=1e-5, atol=1e-5)
     exact = model.double()(image.double()).detach().numpy()
     np.testing.assert_allclose(exact, expected, rtol=0, atol=1e-12)
 
@@ -102,16 +153,43 @@ def test_the_body_slides_over_a_larger_image():
 
 
 @pytest.mark.parametrize(
-    ("make", "squashed", "last"),
-    [(LeNet5, "c1 s2 c3 s4 c5 f6", "output"), (LeNet1, "h1 h2 h3 h4", "output")],
+    ("make", "squashed"),
+    [
+        (LeNet5, "c1 s2 c3 s4 c5 f6"),
+        (LeNet4, "c1 s2 c3 s4 f5 output"),
+        (LeNet1, "h1 h2 h3 h4 output"),
+        (LeNet1989, "h1 h2 h3 output"),
+    ],
 )
-def test_the_squashing_follows_every_layer_but_the_output(make, squashed, last):
+def test_the_squashing_follows_every_layer_but_rbf_units(make, squashed):
     model = random_network(make)
     x = 50 * torch.randn(1, 1, make.size, make.size)
     for name, layer in model.named_children():
         x = layer(x)
         assert (x.abs().max() <= 1.7159) == (name in squashed.split())
-    assert name == last
+    assert name == "output"
+
+
+def test_each_network_has_the_published_number_of_parameters():
+    """LeNet-4's is ours: the paper's description and its count cannot both hold."""
+    counts = {name: parameters(make()) for name, make in MODELS.items()}
+    assert counts == {"lenet1989": 9_760, "lenet1": 2_578, "lenet4": 50_673, "lenet5": 60_000}
+
+
+def test_the_criterion_follows_from_the_output():
+    assert isinstance(LeNet5().criterion, DiscriminativeLoss)
+    assert {make().criterion for make in (LeNet1989, LeNet1, LeNet4)} == {squared_error}
+    for model in (LeNet5(output=nn.Linear(84, 10)), LeNet1(output=nn.Linear(192, 10))):
+        assert model.criterion is nn.functional.cross_entropy
+
+
+def test_the_tables_of_our_own_are_what_the_papers_say_of_them():
+    """1989, p. 545: eight of twelve. 1998, preprint p. 13: 260,000 connections need 47 kernels."""
+    assert [len(row) for row in H2_TABLE] == 12 * [8]
+    assert len(set(H2_TABLE)) == 12
+    assert sum(len(row) for row in LENET4_TABLE) == 47
+    for table, in_maps in ((H2_TABLE, 12), (LENET4_TABLE, 8)):
+        assert {in_map for row in table for in_map in row} == set(range(in_maps))
 
 
 @pytest.mark.parametrize("make", MODELS.values())
@@ -121,24 +199,28 @@ def test_weights_start_within_2_4_over_the_fan_in_and_biases_at_zero(make):
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             fan_in = layer.weight[0].numel()
             assert 0.9 * 2.4 / fan_in < layer.weight.abs().max() <= 2.4 / fan_in
-            assert not layer.bias.any()
+            assert layer.bias is None or not layer.bias.any()
             fan_ins.append(fan_in)
-    assert fan_ins == ([25, 400, 120, 84] if make is LeNet5 else [25, 192])
+    wanted = {LeNet5: [25, 400, 120], LeNet4: [25, 400, 120], LeNet1: [25, 192]}
+    assert fan_ins == wanted.get(make, [25, 192, 30])
 
 
 # --- popular variants --------------------------------------------------------------------------
+
+LINEAR = nn.Linear(84, 10)
 
 
 @pytest.mark.parametrize(
     ("options", "count"),
     [
-        ({}, 60_000 + 850),
-        ({"connections": None}, 60_000 + 850 + 900),
-        ({"connections": None, "pooling": average}, 61_706),
-        ({"pooling": average}, 60_000 + 850 - 44),
-        ({"normalization": nn.BatchNorm2d}, 60_000 + 850 + 2 * (6 + 16 + 120)),
-        ({"activation": nn.PReLU()}, 60_000 + 850 + 6),
-        ({"dropout": 0.5}, 60_000 + 850),
+        ({}, 60_000),
+        ({"output": LINEAR}, 60_000 + 850),
+        ({"connections": None}, 60_000 + 900),
+        ({"connections": None, "pooling": average, "output": LINEAR}, 61_706),
+        ({"pooling": average}, 60_000 - 44),
+        ({"normalization": nn.BatchNorm2d}, 60_000 + 2 * (6 + 16 + 120)),
+        ({"activation": nn.PReLU()}, 60_000 + 6),
+        ({"dropout": 0.5}, 60_000),
     ],
 )
 def test_variants_of_lenet5_have_the_parameters_their_parts_bring(options, count):
@@ -151,7 +233,7 @@ def test_dense_lenet1_has_48_kernels_instead_of_20():
     assert parameters(LeNet1(connections=None)) == 2_578 + 28 * 25
 
 
-@pytest.mark.parametrize("make", MODELS.values())
+@pytest.mark.parametrize("make", [LeNet1, LeNet5])
 @pytest.mark.parametrize("kind", [nn.ReLU, nn.Sigmoid, nn.Tanh])
 @pytest.mark.parametrize("pool", [nn.AvgPool2d, nn.MaxPool2d])
 def test_popular_parts_replace_the_published_ones(make, kind, pool):
@@ -165,6 +247,7 @@ def test_popular_parts_replace_the_published_ones(make, kind, pool):
 
 def test_the_popular_sigmoid_lenet_is_the_same_network_written_plainly():
     parts = {"connections": None, "pooling": average, "initialize": None}
+    parts["output"] = nn.Linear(84, 10)
     model = LeNet5(activation=nn.Sigmoid(), **parts)
     plain = nn.Sequential(
         *(nn.Conv2d(1, 6, 5, padding=2), nn.Sigmoid(), nn.AvgPool2d(2)),
@@ -215,13 +298,13 @@ def test_initialize_may_be_anything_applied_to_each_layer():
     model = LeNet1(initialize=lambda m: [nn.init.constant_(p, 3.0) for p in m.parameters()])
     assert all((p == 3).all() for p in model.parameters())
     model.apply(initialize_as_published)
-    assert model.output[1].weight.abs().max() <= 2.4 / 192
+    assert model.output[1][0].weight.abs().max() <= 2.4 / 192
 
 
 # --- what is refused ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("make", MODELS.values())
+@pytest.mark.parametrize("make", [LeNet1, LeNet5])
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -241,7 +324,21 @@ def test_wrong_parts_are_refused_with_what_to_give_instead(make, options, error,
         make(**options)
 
 
-@pytest.mark.parametrize("make", [LeNet1, LeNet5])
+@pytest.mark.parametrize("make", MODELS.values())
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"activation": nn.ReLU}, TypeError, "activation must be a module such as"),
+        ({"output": 10}, TypeError, "output must be a module such as .* got 10"),
+        ({"connections": [(0,), (99,)]}, ValueError, "row 1 of the connection table .* got"),
+    ],
+)
+def test_every_network_refuses_wrong_parts(make, options, error, message):
+    with pytest.raises(error, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize("make", MODELS.values())
 @pytest.mark.parametrize("shape", [(1, 1, 30, 30), (1, 3, 32, 32), (1, 28, 28), (32, 32)])
 def test_images_of_another_shape_are_refused_with_the_remedy(make, shape):
     message = rf"{make.__name__} expects images of shape .* load_mnist\(size={make.size}\)"
