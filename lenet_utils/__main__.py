@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from . import __version__
 from .accounting import summary
 from .data import SCALINGS, load_mnist, scale
 from .evaluation import Evaluation, evaluate
 from .files import atomic_path
+from .losses import squared_error
 from .models import MODELS, LeNet
 from .preparation import prepare_digit
 from .sources import DATASETS
@@ -24,6 +26,8 @@ from .visualization import learning_curves, use_style
 from .weights import load_weights, read_metadata, save_weights
 
 __all__ = ["main"]
+
+SCALING_OF = {"lenet1989": "signed"}  # its padding is -1, which must mean paper; others: "1998"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
     train.add_argument("--model", choices=MODELS, default="lenet5")
     train.add_argument("--data", choices=DATASETS, default="mnist")
-    train.add_argument("--scaling", choices=SCALINGS, default="1998")
+    train.add_argument("--scaling", choices=SCALINGS, help="1998; signed for lenet1989")
     train.add_argument("--epochs", type=_whole, default=10)
     train.add_argument("--batch-size", type=_whole, default=128, metavar="N")
     train.add_argument("--patience", type=_whole, metavar="N", help="end after N epochs no better")
@@ -101,7 +105,8 @@ def _train(options: argparse.Namespace) -> None:
         pass  # better to learn now than after the training that nothing can be written here
     torch.manual_seed(options.seed)
     model = MODELS[options.model]()
-    digits = load_mnist(options.data, size=model.size, scaling=options.scaling)
+    scaling = options.scaling or SCALING_OF.get(options.model, "1998")
+    digits = load_mnist(options.data, size=model.size, scaling=scaling)
     history = fit(
         model,
         digits.train,
@@ -116,7 +121,7 @@ def _train(options: argparse.Namespace) -> None:
     metadata = {
         "model": options.model,
         "data": options.data,
-        "scaling": options.scaling,
+        "scaling": scaling,
         "background": str(digits.background),
         "ink": str(digits.ink),
         "seed": str(options.seed),
@@ -156,11 +161,19 @@ def _predict(options: argparse.Namespace) -> None:
             continue
         with torch.inference_mode():
             scores = model.eval()(scale(pixels[None], background, ink, model.size))
-        probabilities, classes = scores.softmax(dim=1)[0].topk(2)
-        best, second = classes.tolist()
-        print(f"{path}: {best} (probability {probabilities[0]:.3f}, next {second})")
+        print(f"{path}: {_answer(model, scores[0])}")
     if unreadable:
         raise ValueError(f"{unreadable} of {len(options.images)} pictures could not be read")
+
+
+def _answer(model: LeNet, scores: Tensor) -> str:
+    """Name the digit and how sure the network is, in what its outputs mean."""
+    if model.criterion is squared_error:  # outputs between the targets +1 and -1, no probabilities
+        outputs, classes = scores.topk(2)
+        best = f"{classes[0]} (output {outputs[0]:.3f}"
+        return f"{best}, next {classes[1]} with {outputs[1]:.3f})"
+    probabilities, classes = scores.softmax(dim=0).topk(2)
+    return f"{classes[0]} (probability {probabilities[0]:.3f}, next {classes[1]})"
 
 
 def _info(options: argparse.Namespace) -> None:

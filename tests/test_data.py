@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lenet_utils import Digits, load_mnist, scale, sources
 
@@ -135,6 +136,25 @@ def test_scale_centres_and_pads_with_the_background(shape, size, top, left):
     torch.testing.assert_close(padded, expected)
 
 
+def test_images_of_16_are_the_central_20_shrunk_by_area(mnist, cache):
+    """Against Pillow, whose bilinear filter averages over the area when it shrinks."""
+    small = load_mnist(cache=cache, size=16, scaling="signed", validation=10)
+    assert (small.background, small.ink) == (-1.0, 1.0)
+    assert small.test.images.shape == (10_000, 1, 16, 16)
+    assert small.test.images.min() == -1
+    for index in range(20):
+        middle = Image.fromarray(pixels(mnist.test[index : index + 1])[0, 4:24, 4:24])
+        expected = np.asarray(middle.resize((16, 16), Image.Resampling.BILINEAR), dtype=float)
+        levels = (small.test.images[index, 0].double().numpy() + 1) * 127.5
+        assert np.abs(levels - expected).max() < 1.5  # Pillow rounds twice, to whole levels
+
+
+def test_images_of_16_keep_97_hundredths_of_the_ink(mnist):
+    inside = mnist.test.images[:, 0, 6:26, 6:26] + 0.1
+    everywhere = mnist.test.images + 0.1
+    assert (inside.sum() / everywhere.sum()).item() == pytest.approx(0.97, abs=0.005)
+
+
 def test_scale_leaves_its_input_alone():
     levels = torch.full((1, 4, 4), 7, dtype=torch.uint8)
     scale(levels, 0.0, 1.0, 4)
@@ -169,8 +189,8 @@ def test_digits_are_selected_by_slice_positions_or_mask():
     [
         ({"name": "cifar"}, "name must be one of 'mnist', .* got 'cifar'"),
         ({"scaling": "2024"}, "scaling must be one of '1998', .* got '2024'"),
-        ({"size": 27}, "size must be a whole number of at least 28, got 27"),
-        ({"size": 32.0}, "size must be .* got 32.0"),
+        ({"size": 27}, "size, if it is not 16, must be a whole number of at least 28, got 27"),
+        ({"size": 32.0}, "size.* must be .* got 32.0"),
         ({"validation": 0}, "validation must be .* at least 1, got 0"),
         ({"validation": 60_000}, "leave some of the 60000 images to train on, got 60000"),
     ],

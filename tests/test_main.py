@@ -12,8 +12,24 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import lenet_utils.__main__ as command_line
-from lenet_utils import LeNet1, LeNet5, Splits, evaluate, load_weights, save_weights
+from lenet_utils import (
+    Digits,
+    LeNet1,
+    LeNet5,
+    Splits,
+    evaluate,
+    load_weights,
+    save_weights,
+    scale,
+)
+from lenet_utils.models import MODELS
 from lenet_utils.weights import read_metadata
+
+
+def stored(images):
+    """Return the bytes that the images were made from."""
+    inner = images[:, 0, 2:-2, 2:-2]
+    return ((inner + 0.1) * (255 / 1.275)).round().to(torch.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +38,12 @@ def few(mnist):
 
     def load(name, *, size, scaling):
         asked.append({"name": name, "size": size, "scaling": scaling})
-        margin = (32 - size) // 2
+        background, ink = (-1.0, 1.0) if scaling == "signed" else (-0.1, 1.175)
         parts = [mnist.train[:600], mnist.validation[:200], mnist.test[:200]]
-        inner = slice(margin, 32 - margin)
-        parts = [type(part)(part.images[:, :, inner, inner], part.labels) for part in parts]
-        return Splits(*parts, background=-0.1, ink=1.175)
+        parts = [
+            Digits(scale(stored(part.images), background, ink, size), part.labels) for part in parts
+        ]
+        return Splits(*parts, background=background, ink=ink)
 
     asked = []
     load.asked = asked
@@ -60,8 +77,7 @@ def run(*arguments):
 
 
 def digit(mnist, index, path):
-    inner = mnist.test.images[index, 0, 2:-2, 2:-2]
-    grey = ((inner + 0.1) * (255 / 1.275)).round().to(torch.uint8).numpy()
+    grey = stored(mnist.test.images[index : index + 1])[0].numpy()
     Image.fromarray(255 - grey).resize((140, 140)).save(path)
 
 
@@ -127,12 +143,34 @@ def test_predict_names_each_digit(trained, mnist, tmp_path, capsys):
     assert right >= 12
 
 
-def test_info_shows_both_networks_with_their_counts(capsys):
+@pytest.mark.parametrize(
+    ("name", "size", "scaling", "certainty"),
+    [
+        ("lenet1989", 16, "signed", "output"),
+        ("lenet4", 32, "1998", "output"),
+        ("lenet5", 32, "1998", "probability"),
+    ],
+)
+def test_every_network_can_be_trained_judged_and_used(
+    name, size, scaling, certainty, few, mnist, tmp_path, capsys
+):
+    assert run("train", "--model", name, "--epochs", 1, "--out", tmp_path) == 0
+    weights = tmp_path / "weights.safetensors"
+    assert run("evaluate", "--weights", weights) == 0
+    assert few.asked == 2 * [{"name": "mnist", "size": size, "scaling": scaling}]
+    digit(mnist, 0, tmp_path / "seven.png")
+    capsys.readouterr()
+    assert run("predict", tmp_path / "seven.png", "--weights", weights) == 0
+    assert certainty in capsys.readouterr().out
+
+
+def test_info_shows_every_network_with_its_counts(capsys):
     assert run("info") == 0
     shown = capsys.readouterr().out
     assert torch.__version__ in shown
-    for count in ("2578", "98442", "60850", "340918"):
-        assert count in shown
+    assert all(f"\n{name}\n" in shown for name in MODELS)
+    for count in (2578, 98442, 60000, 340908, 9760, 64660, 50673, 259806):
+        assert str(count) in shown
 
 
 # --- what goes wrong: 1 ------------------------------------------------------------------------
