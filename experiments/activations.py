@@ -6,7 +6,9 @@ adds to lenet_utils/assets/results/activations.csv one row per run, to activatio
 row per 50 updates, and skips the runs it finds there. The test set is read once, at the end of a
 run; nothing is chosen by it. First comes a short slice, which the book and the tests can repeat.
 
-Two studies. "activations" has the published body with only its squashing function changed.
+All networks end in a softmax (a linear layer of ten scores, trained with cross-entropy), not in the
+paper's RBF units. Two studies. "activations" has the published body with only its squashing
+function changed.
 "stall" has the network of many tutorials (logistic, dense C3, average pooling, Xavier's weights,
 plain gradient descent, input from 0 to 1), and then one thing at a time done otherwise; each is
 trained for as many epochs as it takes to see what happens, with three seeds. --epochs is for the
@@ -52,14 +54,15 @@ ESCAPED = 2.0  # a mean loss below this has left the plateau of ln 10 = 2.303
 
 @dataclass(frozen=True)
 class Published:
-    """LeNet-5 as published, but for its activation, trained as everywhere in the book."""
+    """LeNet-5 as published up to F6, but for its activation, trained as everywhere in the book."""
 
     activation: nn.Module
     initialize: Callable[[nn.Module], None] = initialize_as_published
     scaling: str = "1998"
 
     def model(self) -> LeNet5:
-        return LeNet5(activation=self.activation, initialize=self.initialize)
+        output = nn.Linear(84, 10)
+        return LeNet5(activation=self.activation, initialize=self.initialize, output=output)
 
     def training(self, model: LeNet5) -> dict[str, object]:
         # All spelled out, so that a change of the package's defaults changes no result here.
@@ -110,6 +113,7 @@ class Popular:
             connections=None,
             pooling=lambda maps: nn.AvgPool2d(2),
             normalization=self.normalization,
+            output=nn.Linear(84, 10),
             initialize=self.initialize,
         )
 

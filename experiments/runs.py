@@ -6,16 +6,18 @@ import argparse
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
+from distributed import Client, LocalCluster, as_completed
+from tqdm import tqdm
 
 import lenet_utils
 from lenet_utils.files import atomic_path
 
-__all__ = ["RESULTS", "arguments", "is_recorded", "provenance", "read_rows", "record"]
+__all__ = ["RESULTS", "arguments", "is_recorded", "provenance", "read_rows", "record", "run_all"]
 
 RESULTS = Path(lenet_utils.__file__).parent / "assets" / "results"
 KEY = ("variant", "seed", "train_size", "epochs")  # what makes two runs the same run
@@ -26,28 +28,59 @@ def read_rows(path: Path) -> pd.DataFrame:
     return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=list(KEY))
 
 
-def is_recorded(path: Path, run: Mapping[str, object]) -> bool:
+def is_recorded(path: Path, run: Mapping[str, object], key: Sequence[str] = KEY) -> bool:
     """Tell whether ``path`` has a row of this ``run`` already."""
-    return bool(_same_run(read_rows(path), run).any())
+    return bool(_same_run(read_rows(path), run, key).any())
 
 
-def record(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+def record(path: Path, rows: Sequence[Mapping[str, object]], key: Sequence[str] = KEY) -> None:
     """Add the ``rows`` of one run to ``path``, in place of older ones of the same run.
 
     The file is replaced whole, by renaming: whoever stops the program finds a complete CSV.
     """
     old = read_rows(path)
-    kept = old[~_same_run(old, rows[0])]
+    kept = old[~_same_run(old, rows[0], key)]
     frame = pd.concat([kept, pd.DataFrame(rows)]) if len(kept) else pd.DataFrame(rows)
     with atomic_path(path) as temporary:
         frame.to_csv(temporary, index=False)
 
 
-def _same_run(rows: pd.DataFrame, run: Mapping[str, object]) -> pd.Series:
+def _same_run(rows: pd.DataFrame, run: Mapping[str, object], key: Sequence[str]) -> pd.Series:
     same = pd.Series(True, index=rows.index)
-    for column in KEY:
-        same &= rows[column] == run[column]
+    for column in key:
+        same &= rows[column] == run[column] if column in rows else False
     return same
+
+
+def run_all(
+    run: Callable[..., dict[str, object]],
+    wanted: Iterable[Mapping[str, object]],
+    path: Path,
+    scheduler: str | None = None,
+) -> None:
+    """Do the ``wanted`` runs that ``path`` does not have yet, on all cores, and record each.
+
+    ``run`` is called with what names a run, on a Dask worker, and returns its row. Without a
+    ``scheduler`` the workers are processes of this machine, one for each core; with one they are
+    those of its cluster, which must have this checkout installed. A row is written as soon as its
+    run ends, here and nowhere else; a worker that dies loses its current run only, which Dask gives
+    to another.
+    """
+    open_runs = [dict(names) for names in wanted if not is_recorded(path, names, tuple(names))]
+    if not open_runs:
+        return
+    workers = min(len(open_runs), os.cpu_count() or 1)
+    cluster = scheduler or LocalCluster(
+        n_workers=workers, threads_per_worker=1, dashboard_address=None
+    )
+    with Client(cluster) as client, tqdm(total=len(open_runs), unit="run") as bar:
+        futures = {client.submit(run, **names, pure=False): names for names in open_runs}
+        for future, row in as_completed(futures, with_results=True):
+            record(path, [row], tuple(futures[future]))
+            bar.set_postfix_str(" ".join(str(name) for name in futures[future].values()))
+            bar.update()
+    if scheduler is None:
+        cluster.close()
 
 
 def provenance() -> dict[str, object]:

@@ -5,6 +5,7 @@ Importing it seeds nothing, prints nothing, downloads nothing and changes no set
 
 from .accounting import layer_outputs, summary
 from .data import Digits, Splits, load_mnist, scale
+from .distortions import distort
 from .evaluation import Evaluation, evaluate
 from .history import History
 from .layers import ScaledTanh, SparseConv2d, Subsampling
@@ -37,6 +38,7 @@ __all__ = [
     "Subsampling",
     "connection_matrix",
     "digit_codes",
+    "distort",
     "evaluate",
     "fit",
     "layer_outputs",

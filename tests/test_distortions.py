@@ -1,0 +1,116 @@
+"""Distortions move the ink, keep the background, and differ from image to image."""
+
+import pytest
+import torch
+
+from lenet_utils import Digits, distort, load_mnist
+
+STILL = {"translation": 0.0, "scaling": 0.0, "squeezing": 0.0, "shear": 0.0}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return load_mnist(size=32).test.images[:200]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def centres(images):
+    """Return each image's centre of mass, (N, 2) in pixels: x and y."""
+    ink = (images - images.amin())[:, 0]
+    axis = torch.arange(images.shape[-1]).float()
+    total = ink.sum((1, 2))
+    return torch.stack([(ink.sum(1) @ axis) / total, (ink.sum(2) @ axis) / total], dim=1)
+
+
+def second_moments(images):
+    """Return each image's central second moments xx, xy, yy."""
+    ink = (images - images.amin())[:, 0]
+    axis = torch.arange(images.shape[-1]).float()
+    middle, total = centres(images), ink.sum((1, 2))
+    x, y = axis[None] - middle[:, :1], axis[None] - middle[:, 1:]
+    pairs = [(x * x, torch.ones_like(y)), (x, y), (torch.ones_like(x), y * y)]
+    return [torch.einsum("nyx,nx,ny->n", ink, a, b) / total for a, b in pairs]
+
+
+def test_without_any_distortion_images_stay_as_they_are(images):
+    torch.testing.assert_close(distort(images, **STILL), images)
+
+
+def test_shape_background_and_range_are_kept(images):
+    moved = distort(images, rotation=0.2, elasticity=1.0)
+    assert moved.shape == images.shape
+    assert moved.dtype == images.dtype
+    assert moved[:, :, 0, 0].eq(images.amin()).float().mean() > 0.99
+    assert moved.amin() >= images.amin() - 1e-6
+    assert moved.amax() <= images.amax() + 1e-6
+
+
+def test_every_image_has_its_own(images):
+    same = images[:1].expand(20, -1, -1, -1).contiguous()
+    moved = distort(same)
+    assert len(torch.unique(moved.flatten(1), dim=0)) == 20
+
+
+def test_the_same_seed_gives_the_same(images):
+    first = distort(images)
+    torch.manual_seed(0)
+    torch.testing.assert_close(distort(images), first)
+
+
+def test_translation_is_in_pixels_and_uniform(images):
+    moved = distort(images, **{**STILL, "translation": 2.0})
+    shift = centres(moved) - centres(images)
+    assert shift.abs().max() < 2.05
+    assert shift.abs().amax(0).min() > 1.8
+    assert shift.std(0) == pytest.approx([4 / 12**0.5] * 2, rel=0.15)
+
+
+def test_scaling_changes_both_directions_alike(images):
+    xx, _, yy = second_moments(images)
+    after_xx, _, after_yy = second_moments(distort(images, **{**STILL, "scaling": 0.2}))
+    by_x, by_y = (after_xx / xx).sqrt(), (after_yy / yy).sqrt()
+    assert 0.78 < by_y.min() < 0.85
+    assert 1.15 < by_y.max() < 1.22
+    assert torch.corrcoef(torch.stack([by_x, by_y]))[0, 1] > 0.9
+
+
+def test_squeezing_trades_one_direction_for_the_other(images):
+    xx, _, yy = second_moments(images)
+    after_xx, _, after_yy = second_moments(distort(images, **{**STILL, "squeezing": 0.2}))
+    by_x, by_y = (after_xx / xx).sqrt(), (after_yy / yy).sqrt()
+    assert torch.corrcoef(torch.stack([by_x, by_y]))[0, 1] < -0.8
+
+
+def test_shear_is_horizontal(images):
+    _, xy, yy = second_moments(images)
+    _, after_xy, after_yy = second_moments(distort(images, **{**STILL, "shear": 0.4}))
+    slant = after_xy / after_yy - xy / yy
+    assert 0.3 < slant.abs().max() < 0.45
+    torch.testing.assert_close(after_yy, yy, rtol=0.05, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("translation", -1.0), ("scaling", 1.0), ("squeezing", 1.5), ("shear", float("nan")),
+     ("elasticity", -0.1), ("rotation", float("inf"))],
+)  # fmt: skip
+def test_limits_out_of_range_are_refused(images, name, value):
+    with pytest.raises(ValueError, match=name):
+        distort(images, **{name: value})
+
+
+def test_bytes_are_refused():
+    with pytest.raises(TypeError, match="float"):
+        distort(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+
+
+def test_it_serves_as_augment_of_fit():
+    from lenet_utils import LeNet1, fit
+
+    digits = Digits(torch.rand(20, 1, 28, 28), torch.arange(20) % 10)
+    history = fit(LeNet1(), digits, epochs=1, augment=distort, progress=False)
+    assert len(history.epochs) == 1

@@ -1,0 +1,91 @@
+"""The criteria against their formulas, transcribed literally in float64."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lenet_utils import DiscriminativeLoss, LeNet1, LeNet5, mean_penalty, squared_error
+
+
+@pytest.fixture
+def penalties():
+    torch.manual_seed(0)
+    return 30 * torch.rand(7, 10, dtype=torch.float64)
+
+
+LABELS = torch.tensor([0, 3, 9, 9, 1, 5, 2])
+
+
+def test_eq_8_is_the_mean_penalty_of_the_right_class(penalties):
+    by_hand = sum(penalties[p, d].item() for p, d in enumerate(LABELS)) / 7
+    assert mean_penalty(-penalties, LABELS).item() == pytest.approx(by_hand, rel=1e-12)
+
+
+@pytest.mark.parametrize("j", [0.1, 1.0, 10.0, 100.0])
+def test_eq_9_literally(penalties, j):
+    """E(W) = 1/P sum_p ( y_D + log( e^-j + sum_i e^-y_i ) ), one sample after the other."""
+    total = 0.0
+    for y, d in zip(penalties.tolist(), LABELS.tolist(), strict=True):
+        total += y[d] + math.log(math.exp(-j) + sum(math.exp(-y_i) for y_i in y))
+    assert DiscriminativeLoss(j)(-penalties, LABELS).item() == pytest.approx(total / 7, rel=1e-10)
+
+
+def test_eq_9_survives_penalties_whose_exponential_is_zero():
+    loss = DiscriminativeLoss(j=1000.0)(torch.full((1, 10), -2000.0), torch.tensor([4]))
+    assert loss.item() == pytest.approx(1000.0)
+
+
+def test_eq_9_without_rubbish_is_cross_entropy(penalties):
+    loss = DiscriminativeLoss(math.inf)(-penalties, LABELS)
+    torch.testing.assert_close(loss, F.cross_entropy(-penalties, LABELS))
+
+
+def test_rubbish_spares_penalties_that_are_large_already():
+    """The gradient by a wrong class's penalty dies out once it is well above j."""
+    penalties = torch.tensor([[2.0, 20.0, *[50.0] * 8]], requires_grad=True)
+    DiscriminativeLoss(j=1.0)(-penalties, torch.tensor([0])).backward()
+    assert -1e-6 < penalties.grad[0, 1].item() < 0
+    near = torch.tensor([[2.0, 2.0, *[50.0] * 8]], requires_grad=True)
+    DiscriminativeLoss(j=1.0)(-near, torch.tensor([0])).backward()
+    assert near.grad[0, 1].item() < -0.1
+
+
+def test_squared_error_by_hand():
+    scores = torch.tensor([[0.5, -1.0, *[-1.0] * 8], [1.0, 1.0, *[-1.0] * 8]])
+    # image 0, label 0: (0.5 - 1)^2 / 2; image 1, label 0: (1 + 1)^2 / 2
+    assert squared_error(scores, torch.tensor([0, 0])).item() == pytest.approx((0.125 + 2) / 2)
+
+
+@pytest.mark.parametrize("criterion", [mean_penalty, DiscriminativeLoss(1.0), squared_error])
+def test_gradients_by_finite_differences(criterion, penalties):
+    scores = (-penalties / 10).requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: criterion(s, LABELS), scores)
+
+
+@pytest.mark.parametrize("criterion", [mean_penalty, DiscriminativeLoss(1.0), squared_error])
+@pytest.mark.parametrize(
+    ("scores", "labels", "error", "message"),
+    [
+        (torch.zeros(3), torch.tensor([0, 1, 2]), ValueError, "scores must be"),
+        (torch.zeros(0, 10), torch.zeros(0).long(), ValueError, "non-empty"),
+        (torch.zeros(3, 10), torch.tensor([0, 1]), ValueError, "one label for each"),
+        (torch.zeros(3, 10), torch.zeros(3), TypeError, "int64"),
+    ],
+)
+def test_what_does_not_fit_is_refused(criterion, scores, labels, error, message):
+    with pytest.raises(error, match=message):
+        criterion(scores, labels)
+
+
+@pytest.mark.parametrize("j", [0.0, -1.0, float("nan"), "1", True])
+def test_j_must_be_positive(j):
+    with pytest.raises(ValueError, match="j must be positive"):
+        DiscriminativeLoss(j)
+
+
+def test_the_networks_know_their_criterion():
+    assert isinstance(LeNet5().criterion, DiscriminativeLoss)
+    assert LeNet1().criterion is squared_error
+    assert LeNet5(output=torch.nn.Linear(84, 10)).criterion is F.cross_entropy
