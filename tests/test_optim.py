@@ -7,7 +7,7 @@ from torch import nn
 
 from lenet_utils import Digits, LeNet1, LeNet4, LeNet5, LeNet1989
 from lenet_utils.layers import ScaledTanh, SparseConv2d, Subsampling, UnitBias
-from lenet_utils.losses import DiscriminativeLoss, mean_penalty, squared_error
+from lenet_utils.losses import mean_penalty, squared_error
 from lenet_utils.optim import PUBLISHED_RATES, SDLM, diagonal_curvature, published_schedule
 from lenet_utils.rbf import Negation, RBFOutput
 
