@@ -8,11 +8,10 @@ run; nothing is chosen by it. First comes a short slice, which the book and the 
 
 All networks end in a softmax (a linear layer of ten scores, trained with cross-entropy), not in the
 paper's RBF units. Two studies. "activations" has the published body with only its squashing
-function changed.
-"stall" has the network of many tutorials (logistic, dense C3, average pooling, Xavier's weights,
-plain gradient descent, input from 0 to 1), and then one thing at a time done otherwise; each is
-trained for as many epochs as it takes to see what happens, with three seeds. --epochs is for the
-first study.
+function changed. "stall" has the network of many tutorials (logistic, dense C3, average pooling,
+Xavier's weights, plain gradient descent, input from 0 to 1), and then one thing at a time done
+otherwise; each is trained for as many epochs as it takes to see what happens, with three seeds.
+--epochs is for the first study.
 """
 
 from __future__ import annotations
