@@ -150,7 +150,8 @@ def test_every_parameter_of_every_network_has_a_curvature_above_zero(network):
     assert set(curvature) == {name for name, _ in model.named_parameters()}
     for name, p in model.named_parameters():
         assert curvature[name].shape == p.shape
-        assert (curvature[name] > 0).all() and torch.isfinite(curvature[name]).all(), name
+        assert (curvature[name] > 0).all(), name
+        assert torch.isfinite(curvature[name]).all(), name
 
 
 def test_loose_codes_have_the_curvature_of_eq_8():
