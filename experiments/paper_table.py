@@ -43,6 +43,7 @@ __all__ = ["RECIPES", "ROWS", "main", "plan", "run"]
 
 MU = 0.02  # of SDLM: LeCun et al. 1998, preprint p. 42
 CURVATURE_DIGITS = 500
+LUSH_RATE = 0.0001 / 0.0005  # the first rate of the authors' later code, by the published one
 
 
 # --- What is trained: the rows of the table -------------------------------------------------------
@@ -55,7 +56,7 @@ class Row:
     network: Callable[..., LeNet]
     digits: Callable[[], tuple[Digits, Digits]]  # all the training digits, and the test digits
     distorted: bool = False
-    wide_start: bool = False  # see `start`
+    like_lush: bool = False  # start and rate of the authors' later code: see `as_published`
 
 
 @cache
@@ -97,8 +98,8 @@ ROWS = {
     "1989 net": Row(LeNet1989, like_1989),
     "LeNet-1 [16x16]": Row(LeNet1, sixteen),
     "LeNet-4": Row(LeNet4, partial(native, 32)),
-    "LeNet-5": Row(LeNet5, partial(native, 32), wide_start=True),
-    "LeNet-5 [dist]": Row(LeNet5, partial(native, 32), distorted=True, wide_start=True),
+    "LeNet-5": Row(LeNet5, partial(native, 32), like_lush=True),
+    "LeNet-5 [dist]": Row(LeNet5, partial(native, 32), distorted=True, like_lush=True),
 }
 
 
@@ -112,13 +113,19 @@ def as_published(row: Row, model: LeNet, train: Digits, seed: int, epochs: int) 
     the curvature is estimated anew on 500 digits before each pass. With distortions there are
     nine distorted digits for each of the originals; a pass goes through a tenth of them all, so
     that twenty passes see each about twice.
+
+    Behind RBF units the paper's constants fail here, and those of the authors' later code (Lush)
+    take their place: its start, see `start`, and its first rate, 0.0001 instead of 0.0005. With the
+    higher rate the second pass spoils what the first has learned (seed 0, 55,000 digits: 3.1 % and
+    6.1 % validation errors after it; with 0.0001, 2.4 % after the first).
     """
-    if row.wide_start:
+    if row.like_lush:
         model.apply(start)
     generator = torch.Generator().manual_seed(seed)
     train = train[torch.randperm(len(train), generator=generator)]
     for number in range(epochs):
         eta = PUBLISHED_RATES[number * len(PUBLISHED_RATES) // epochs]
+        eta *= LUSH_RATE if row.like_lush else 1
         part = train
         if row.distorted and number % 10:  # each tenth pass is the one through the originals
             with torch.random.fork_rng(devices=[]):

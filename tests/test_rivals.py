@@ -48,15 +48,15 @@ def test_an_upright_bar_is_left_where_it_is():
     torch.testing.assert_close(rivals.deslanted(bar), bar[..., 4:24, 4:24])
 
 
-# Bounds half as large again as what five drawings of the 3,000 digits gave at most.
+# Five drawings of the 3,000 digits gave at most 22, 20, 11, 7 and 8 %.
 @pytest.mark.parametrize(
     ("name", "bound"),
     [
         ("Linear", 0.30),
-        ("Pairwise", 0.22),
+        ("Pairwise", 0.28),
         ("K-NN Euclidean", 0.15),
         ("40 PCA + quadratic", 0.12),
-        ("SVM poly 4", 0.10),
+        ("SVM poly 4", 0.12),
     ],
 )
 def test_each_method_learns_from_a_few_digits(some, name, bound):
