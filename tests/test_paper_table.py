@@ -77,6 +77,30 @@ def test_lush_start_is_by_the_fan_in_of_each_row():
     assert 0.9 * 400**-0.5 < model.c5[0].weight.abs().max() <= 400**-0.5
 
 
+# --- What is recorded -----------------------------------------------------------------------------
+
+
+def test_recorded_runs_are_complete_and_of_all_training_digits():
+    rows = runs.read_rows(runs.RESULTS / "paper_table.csv")
+    assert not rows.duplicated(["row", "recipe", "seed", "train_size", "epochs"]).any()
+    final = rows.dropna(subset="test_errors")
+    columns = ["train_errors", "test_size", "parameters", "seconds", *list(runs.provenance())]
+    assert not final[columns].isna().any(axis=None)
+    full = final["row"].map({"1989 net": 7_291}).fillna(60_000)
+    assert (final["train_size"] == full).all()
+    assert final.groupby(["row", "recipe"])["seed"].nunique().ge(5).all()
+
+
+def test_a_slice_of_the_1989_net_is_within_its_spread():
+    """A third of the published passes, one seed: already near what all passes reach."""
+    rows = runs.read_rows(runs.RESULTS / "paper_table.csv")
+    recorded = rows[(rows["row"] == "1989 net") & (rows["recipe"] == "as published")]
+    line = paper_table.run("1989 net", "as published", seed=0, train_size=7_291, epochs=5)
+    assert line["parameters"] == recorded["parameters"].iloc[0]
+    mean, spread = recorded["test_errors"].mean(), recorded["test_errors"].std()
+    assert abs(line["test_errors"] - mean) < 6 * spread + 30
+
+
 # --- How runs are shared out ----------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -77,3 +78,21 @@ def test_only_what_depends_on_chance_is_repeated():
     assert names.count("1000 RBF + linear") == 3
     assert names.count("[dist] 28x28-500-150-10") == 3
     assert set(names) == set(rivals.METHODS)
+
+
+def test_recorded_runs_are_complete():
+    rows = rivals_rows()
+    assert not rows.duplicated(["row", "seed"]).any()
+    assert not rows.isna().any(axis=None)
+    assert set(rows["row"]) <= set(rivals.METHODS)
+    assert rows["test_size"].eq(10_000).all()
+
+
+def test_linear_comes_out_as_recorded():
+    rows = rivals_rows().set_index("row")
+    for row in ("Linear", "[deslant] Linear"):
+        assert abs(rivals.run(row, 0)["test_errors"] - rows.loc[row, "test_errors"]) <= 3
+
+
+def rivals_rows():
+    return pd.read_csv(rivals.RESULTS / "rivals.csv")
