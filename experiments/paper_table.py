@@ -41,7 +41,7 @@ from lenet_utils.optim import PUBLISHED_RATES, diagonal_curvature
 
 __all__ = ["RECIPES", "ROWS", "main", "plan", "run"]
 
-MU = 0.02  # of SDLM: LeCun et al. 1998, preprint p. 42
+MU = 0.02  # of SDLM: LeCun et al. 1998, preprint p. 10
 CURVATURE_DIGITS = 500
 LUSH_RATE = 0.0001 / 0.0005  # the first rate of the authors' later code, by the published one
 
@@ -142,7 +142,7 @@ def start(layer: nn.Module) -> None:
 
     With the published +/-2.4/F, LeNet-5's first curvatures are so small that the first pass drives
     the units behind the RBF output into saturation, for good: nine of ten answers stay wrong. And
-    with it the first rates would go up to 0.025, with this to 0.015; the paper says 0.016 (p. 42).
+    with it the first rates would go up to 0.025, with this to 0.015; the paper says 0.016 (p. 10).
     """
     if isinstance(layer, SparseConv2d):
         for kernels in layer.weight.detach().split([len(row) for row in layer.table]):
