@@ -51,7 +51,7 @@ def test_digits_of_the_rows():
     assert train.images.shape == (60_000, 1, 28, 28)
     margin = train.images.clone()
     margin[..., 6:22, 6:22] = -0.1
-    assert margin.eq(-0.1).all()  # all ink within the central 16x16
+    assert margin.eq(-0.1).all()  # nothing outside the central 16x16
 
 
 def test_a_choosing_run_never_reads_the_test_set(monkeypatch):
