@@ -168,10 +168,10 @@ def test_wrong_arguments_are_refused_before_anything_changes(
 
 
 def test_one_epoch_of_12000_digits_reaches_its_validation_error(mnist):
-    """Five seeds gave 7.0 to 7.7 %; a tenth of the rate gives 20 %, half the images 12 %."""
+    """Five seeds gave 8.8 to 9.8 %; a tenth of the rate gives 35 %, half the images 20 %."""
     train, validation = mnist.train[:12_000], mnist.validation
     history = fit(LeNet5(), train, validation, epochs=1, **QUIET)
-    assert history.epochs.validation_error.item() < 0.085
+    assert history.epochs.validation_error.item() < 0.115
     assert history.steps.learning_rate.max() == pytest.approx(0.01, rel=1e-3)
 
 
