@@ -7,6 +7,8 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/ready
 # Where Python is: ruff would put the code inside Markdown into its style as well.
 CODE  := lenet_utils experiments tests book/_ext
+# The scripts that have runs to make; the other files there only serve them.
+EXPERIMENTS := $(addprefix experiments/,sparse_c3.py activations.py rivals.py paper_table.py)
 
 # The first Python on this machine that is new enough; `make book PYTHON=/path/to/python` chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -37,7 +39,7 @@ lab: $(READY) ## open JupyterLab, where the chapters open as notebooks
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/intro.md
 
 results: $(READY) ## run the long experiments again, writing lenet_utils/assets/results (hours)
-	@set -e; for script in experiments/*.py; do echo "Running $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in $(EXPERIMENTS); do echo "Running $$script"; $(BIN)/python "$$script"; done
 
 format: $(READY) ## put the Python code into the project's style
 	@$(BIN)/ruff check --fix $(CODE)

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from one_by_one import train_one_by_one
-from runs import RESULTS, provenance, run_all
+from runs import RESULTS, all_training_digits, provenance, run_all
 from torch import Tensor, nn
 
 from lenet_utils import (
@@ -63,9 +63,7 @@ class Row:
 def native(size: int) -> tuple[Digits, Digits]:
     """MNIST, padded to ``size``: the training digits with the 5,000 validation digits last."""
     mnist = load_mnist(size=size)
-    images = torch.cat([mnist.train.images, mnist.validation.images])
-    labels = torch.cat([mnist.train.labels, mnist.validation.labels])
-    return Digits(images, labels), mnist.test
+    return all_training_digits(mnist), mnist.test
 
 
 @cache

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from runs import RESULTS, provenance, run_all
+from runs import RESULTS, all_training_digits, provenance, run_all
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge, RidgeClassifier
@@ -47,8 +47,7 @@ Classifier = Callable[[Array, Array, Array, int], Array]  # learn, then name the
 def digits_as(form: str) -> tuple[Digits, Digits]:
     """Training and test digits of 28x28 pixels from 0 to 1, or "deslanted" ones of 20x20."""
     mnist = load_mnist(size=28, scaling="unit")
-    images = torch.cat([mnist.train.images, mnist.validation.images])
-    train = Digits(images, torch.cat([mnist.train.labels, mnist.validation.labels]))
+    train = all_training_digits(mnist)
     if form == "28x28":
         return train, mnist.test
     return tuple(Digits(deslanted(digits.images), digits.labels) for digits in (train, mnist.test))
@@ -158,7 +157,7 @@ def _methods() -> dict[str, Callable[[int], tuple[Array, Array]]]:
     """Every row's name to a function of the seed that gives predictions and truth."""
 
     def classical(classify: Classifier, form: str, seed: int) -> tuple[Array, Array]:
-        (train, test) = digits_as(form)
+        train, test = digits_as(form)
         x, y = (digits.images.flatten(1).numpy() for digits in (train, test))
         return classify(x, train.labels.numpy(), y, seed), test.labels.numpy()
 

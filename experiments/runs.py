@@ -11,13 +11,23 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, as_completed
 from tqdm import tqdm
 
 import lenet_utils
+from lenet_utils import Digits, Splits
 from lenet_utils.files import atomic_path
 
-__all__ = ["RESULTS", "arguments", "is_recorded", "provenance", "read_rows", "record", "run_all"]
+__all__ = [
+    "RESULTS",
+    "all_training_digits",
+    "arguments",
+    "is_recorded",
+    "provenance",
+    "read_rows",
+    "record",
+    "run_all",
+]
 
 RESULTS = Path(lenet_utils.__file__).parent / "assets" / "results"
 KEY = ("variant", "seed", "train_size", "epochs")  # what makes two runs the same run
@@ -70,17 +80,21 @@ def run_all(
     if not open_runs:
         return
     workers = min(len(open_runs), os.cpu_count() or 1)
-    cluster = scheduler or LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None
-    )
-    with Client(cluster) as client, tqdm(total=len(open_runs), unit="run") as bar:
+    here = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    # Without an address the client starts a cluster here and ends it, also when a run fails.
+    connection = Client(scheduler) if scheduler else Client(**here)
+    with connection as client, tqdm(total=len(open_runs), unit="run") as bar:
         futures = {client.submit(run, **names, pure=False): names for names in open_runs}
         for future, row in as_completed(futures, with_results=True):
             record(path, [row], tuple(futures[future]))
             bar.set_postfix_str(" ".join(str(name) for name in futures[future].values()))
             bar.update()
-    if scheduler is None:
-        cluster.close()
+
+
+def all_training_digits(mnist: Splits) -> Digits:
+    """Return the training digits with the validation digits behind them, as final runs learn."""
+    images = torch.cat([mnist.train.images, mnist.validation.images])
+    return Digits(images, torch.cat([mnist.train.labels, mnist.validation.labels]))
 
 
 def provenance() -> dict[str, object]:

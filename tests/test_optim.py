@@ -64,10 +64,9 @@ def test_behind_rbf_units_it_is_the_exact_second_derivative_of_eq_8():
 def test_shared_weights_sum_over_their_connections():
     """Appendix C written out: every connection of a small sparse convolution, one by one."""
     table = ((0,), (0, 1), (1,))
-    conv, squash, last = SparseConv2d(table, 2, kernel_size=2, stride=2), ScaledTanh(), None
-    last = nn.Linear(3 * 2 * 2, 10)
+    conv, last = SparseConv2d(table, 2, kernel_size=2, stride=2), nn.Linear(3 * 2 * 2, 10)
     front = nn.Conv2d(1, 2, 1)
-    model = nn.Sequential(front, conv, squash, nn.Flatten(), last).double()
+    model = nn.Sequential(front, conv, ScaledTanh(), nn.Flatten(), last).double()
     images, labels = torch.randn(3, 1, 4, 4).double(), torch.tensor([1, 2, 3])
     ours = diagonal_curvature(model, images, labels, squared_error)
 
