@@ -5,10 +5,19 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 # Made last: it is there only if the whole installation went through.
 READY := $(VENV)/ready
+BUILD := $(BIN)/jupyter-book build . -W -n --keep-going
+# Made last as well, inside what it stands for. Folders are among the sources, so that a file that was
+# deleted or renamed counts as a change; git's configuration says where the book is published.
+BUILT := _build/html/.built
+SOURCES := _config.yml _toc.yml references.bib $(wildcard .git/config) \
+	$(shell find book/. lenet_utils/. -name __pycache__ -prune -o -print)
 # Where Python is: ruff would put the code inside Markdown into its style as well.
 CODE  := lenet_utils experiments tests book/_ext
 # The scripts that have runs to make; the other files there only serve them.
-EXPERIMENTS := $(addprefix experiments/,sparse_c3.py activations.py rivals.py paper_table.py)
+EXPERIMENTS := $(addprefix experiments/,sparse_c3.py activations.py rivals.py popular_versions.py paper_table.py pretrained.py speed.py)
+
+# Two processes of tests: a runner's cores. What must not run side by side is grouped in conftest.py.
+TOGETHER := -n 2 --dist loadgroup
 
 # The first Python on this machine that is new enough; `make book PYTHON=/path/to/python` chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -17,28 +26,48 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup book test lab results format clean clean-all
+.PHONY: help setup book pdf check test style mutants audit lab results format clean clean-all
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv with the locked packages (the other targets do this by themselves)
 
-book: $(READY) ## build the book into _build/html; only chapters whose code changed are run
-	@$(BIN)/jupyter-book build . -W -n --keep-going
+book: $(BUILT) ## build the book into _build/html; only chapters whose code changed are run
 	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
 
-test: $(READY) ## check the style, then run all tests (they build the book too)
+pdf: $(READY) ## print the whole book into _build/pdf/book.pdf and beside its pages; needs a Chromium
+	@$(BUILD) --builder singlehtml
+	@$(BIN)/python book/_ext/make_pdf.py _build/singlehtml/book/intro.html _build/pdf/book.pdf
+	@$(BUILD)
+
+style: $(READY) ## check style and types
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/python -m pytest
+	@$(BIN)/mypy
+
+check: style ## the same, then run the fast tests: a minute in all
+	@$(BIN)/python -m pytest $(TOGETHER) -q -m "not slow"
+
+test: style ## the same, then run all tests (they build the book too)
+	@$(BIN)/python -m pytest -q -m alone --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/python -m pytest $(TOGETHER) -m "not alone" --cov --cov-append
+
+mutants: $(READY) ## see whether the tests notice small changes of the code they are about (an hour)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	@$(BIN)/mutmut run
+	@$(BIN)/mutmut results
+
+audit: $(READY) ## ask PyPI's advisory service about known holes in the locked packages
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@grep -v '^-e' requirements.txt | $(BIN)/pip-audit --requirement /dev/stdin --no-deps --disable-pip --strict
 
 lab: $(READY) ## open JupyterLab, where the chapters open as notebooks
 	@$(BIN)/jupytext-config --settings-file $(VENV)/share/jupyter/lab/settings/overrides.json \
 		set-default-viewer markdown
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/book/intro.md
 
-results: $(READY) ## run the long experiments again, writing lenet_utils/assets/results (hours)
+results: $(READY) ## do the runs that lenet_utils/assets/results lacks; delete a CSV to repeat it (hours)
 	@set -e; for script in $(EXPERIMENTS); do echo "Running $$script"; $(BIN)/python "$$script"; done
 
 format: $(READY) ## put the Python code into the project's style
@@ -46,11 +75,15 @@ format: $(READY) ## put the Python code into the project's style
 	@$(BIN)/ruff format $(CODE)
 
 clean: ## remove the built book, its kept results and all caches
-	@rm -rf _build .pytest_cache .ruff_cache
+	@rm -rf _build mutants .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name $(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 clean-all: clean ## remove .venv as well
 	@rm -rf $(VENV)
+
+$(BUILT): $(SOURCES) $(READY)
+	@$(BUILD)
+	@touch $@
 
 $(READY): requirements.txt pyproject.toml
 	@rm -f $@
