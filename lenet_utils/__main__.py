@@ -19,6 +19,7 @@ from .evaluation import Evaluation, evaluate
 from .files import atomic_path
 from .losses import squared_error
 from .models import MODELS, LeNet
+from .parallel import joined_processes, process_number
 from .preparation import prepare_digit
 from .sources import DATASETS
 from .training import automatic_device, fit
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--batch-size", type=_whole, default=128, metavar="N")
     train.add_argument("--patience", type=_whole, metavar="N", help="end after N epochs no better")
     train.add_argument("--seed", type=_seed, default=0, help="of the first weights and the order")
+    train.add_argument("--resume", action="store_true", help="go on where it was stopped")
     train.set_defaults(run=_train)
 
     judge = commands.add_parser("evaluate", help="count the errors of trained weights")
@@ -100,9 +102,14 @@ def _seed(text: str) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=options.out):
-        pass  # better to learn now than after the training that nothing can be written here
+    with joined_processes():
+        _train_and_write(options)
+
+
+def _train_and_write(options: argparse.Namespace) -> None:
+    checkpoint, first = options.out / "checkpoint.safetensors", process_number() == 0
+    if first:
+        _prepare(options.out, checkpoint, options.resume)
     torch.manual_seed(options.seed)
     model = MODELS[options.model]()
     scaling = options.scaling or SCALING_OF.get(options.model, "1998")
@@ -115,9 +122,12 @@ def _train(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         patience=options.patience,
         seed=options.seed,
+        checkpoint=checkpoint,
     )
     if history.best_epoch is None:
         raise KeyboardInterrupt  # not one epoch was completed: there is nothing worth writing
+    if not first:
+        return
     metadata = {
         "model": options.model,
         "data": options.data,
@@ -137,6 +147,20 @@ def _train(options: argparse.Namespace) -> None:
     verdict = _verdict(evaluate(model, digits.validation))
     print(f"kept epoch {history.best_epoch}, validation: {verdict}")
     print(f"wrote weights.safetensors, history.csv and curves.png to {options.out}")
+    if history.interrupted:
+        print("the training was stopped: --resume goes on with it")
+        raise KeyboardInterrupt
+
+
+def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
+    """Make the folder, and see to it that the training goes on, or begins anew, as it should."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out):
+        pass  # better to learn now than after the training that nothing can be written here
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    elif not checkpoint.exists():
+        print(f"no {checkpoint.name} in {out} to go on from: beginning with the first epoch")
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pandas as pd
-import torch
 from torch import Tensor, nn
 
+from .checks import check_kind
+from .evaluation import watched
 from .layers import SparseConv2d, Subsampling, UnitBias
 from .models import LeNet
 from .rbf import RBFOutput
@@ -44,9 +43,9 @@ def summary(model: LeNet) -> pd.DataFrame:
     TypeError
         If ``model`` is something else.
     """
-    _check_model(model)
+    check_kind("model", model, LeNet, "such as LeNet5()")
     image = next(model.parameters()).new_zeros(1, 1, model.size, model.size)
-    outputs = _outputs(model, image, model.modules())
+    outputs = {part: out for part, (_, out) in watched(model, image, model.modules()).items()}
     rows, x = [], image
     for name, layer in model.named_children():
         work = [_work(part, outputs[part]) for part in layer.modules()]
@@ -90,32 +89,9 @@ def layer_outputs(model: LeNet, images: Tensor) -> dict[str, Tensor]:
     ValueError
         If the images have another shape.
     """
-    _check_model(model)
-    outputs = _outputs(model, images, model.children())
-    return {name: outputs[layer] for name, layer in model.named_children()}
-
-
-def _check_model(model: LeNet) -> None:
-    if not isinstance(model, LeNet):
-        raise TypeError(f"expected one of this package's networks, got {type(model).__name__}")
-
-
-@torch.no_grad()
-def _outputs(model: LeNet, images: Tensor, modules: Iterable[nn.Module]) -> dict[nn.Module, Tensor]:
-    """Run ``model`` once, as in evaluation, and keep what each of ``modules`` gives out."""
-    outputs: dict[nn.Module, Tensor] = {}
-    hooks = [
-        module.register_forward_hook(lambda module, _, output: outputs.update({module: output}))
-        for module in modules
-    ]
-    training = model.training
-    try:
-        model.eval()(images)
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
-    return outputs
+    check_kind("model", model, LeNet, "such as LeNet5()")
+    seen = watched(model, images, model.children())
+    return {name: seen[layer][1] for name, layer in model.named_children()}
 
 
 def _shape(x: Tensor) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from .accounting import layer_outputs
+from .checks import check_kind
 from .layers import SparseConv2d, Subsampling
 from .models import LeNet
 from .rbf import RBFOutput
@@ -114,8 +116,7 @@ def architecture(model: LeNet) -> Figure:
 
 def _layers(model: LeNet) -> list[_Drawn]:
     """Return the input and the model's layers, not yet placed."""
-    if not isinstance(model, LeNet):
-        raise TypeError(f"expected one of this package's networks, got {type(model).__name__}")
+    check_kind("model", model, LeNet, "such as LeNet5()")
     image = torch.zeros(1, 1, model.size, model.size, device=next(model.parameters()).device)
     outputs = layer_outputs(model, image)
     layers = [_Drawn("input", "input", "", 0, (1, model.size, model.size))]
@@ -171,12 +172,16 @@ def _draw_layer(ax: Axes, layer: _Drawn) -> None:
         corner = (x - right * back, y + down * back)
         ax.add_patch(_tile(corner, width, height, layer.kind))
     if layer.kind == "input":
-        look = {"color": INK, "alpha": 0.5, "fontsize": 62 * width}  # points for inches
+        look: dict[str, Any] = {
+            "color": INK,
+            "alpha": 0.5,
+            "fontsize": 62 * width,
+        }  # points for inches
         ax.text(x + 0.5 * width, y + 0.47 * height, "7", ha="center", va="center", **look)
     sizes = "x".join(str(length) for length in layer.shape[1:])
     size = f"{layer.shape[0]}@{sizes}" if sizes and layer.label != "input" else sizes
     center, top = layer.left + layer.width / 2, y + height + down
-    ax.text(center, top + 0.05, size or layer.shape[0], ha="center", va="bottom", fontsize=9)
+    ax.text(center, top + 0.05, size or str(layer.shape[0]), ha="center", va="bottom", fontsize=9)
     ax.text(center, top + 0.21, layer.label, ha="center", va="bottom", fontweight="bold")
 
 
@@ -214,5 +219,10 @@ def _window(
 def _tile(corner: tuple[float, float], width: float, height: float, kind: str) -> Rectangle:
     """Return a rectangle in a light tint of its kind's colour, the same on any page."""
     color = COLORS[kind]
-    look = {"facecolor": tint(color), "edgecolor": color, "linewidth": 0.9, "zorder": 1}
+    look: dict[str, Any] = {
+        "facecolor": tint(color),
+        "edgecolor": color,
+        "linewidth": 0.9,
+        "zorder": 1,
+    }
     return Rectangle(corner, width, height, **look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -20,9 +21,21 @@ def check_images(images: Tensor) -> None:
         )
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
         raise ValueError(f"images must be a non-empty (N, 1, H, W), got {tuple(images.shape)}")
-    # One sum instead of a mask as large as the images: it is finite only if every pixel is.
-    if not torch.isfinite(images.sum(dtype=torch.float32)):
+    # Two numbers instead of a mask as large as the images: a NaN becomes both of them.
+    if not all(torch.isfinite(extreme) for extreme in images.aminmax()):
         raise ValueError("images must be finite, got NaN or infinity; look for a division by zero")
+
+
+def check_callable(name: str, value: object, hint: str) -> None:
+    """Refuse a ``value`` of argument ``name`` that can be neither called nor, as None, left out."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be something to call or None, got {value!r}; {hint}")
+
+
+def check_finite(name: str, value: float) -> None:
+    """Refuse a ``value`` of argument ``name`` that is not a finite number."""
+    if not _is_number(value) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
 
 
 def check_kind(name: str, value: object, kind: type, hint: str = "") -> None:
@@ -49,18 +62,28 @@ def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
 
 def check_one_of(name: str, value: object, known: Iterable[str]) -> None:
     """Refuse a ``value`` of argument ``name`` that is not one of ``known``."""
-    if value not in tuple(known):
+    if not isinstance(value, str) or value not in tuple(known):
         choices = ", ".join(repr(choice) for choice in known)
         raise ValueError(f"{name} must be one of {choices}, got {value!r}")
 
 
 def check_positive(name: str, value: float) -> None:
-    """Refuse a ``value`` of argument ``name`` that is not a number above zero."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
-        raise ValueError(f"{name} must be positive, got {value!r}")
+    """Refuse a ``value`` of argument ``name`` that is not a finite number above zero."""
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse a ``value`` of argument ``name`` that is not a number from 0 to below 1."""
+    if not _is_number(value) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
 
 
 def check_whole(name: str, value: int, least: int = 1) -> None:
     """Refuse a ``value`` of argument ``name`` that is not a whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

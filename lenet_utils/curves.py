@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from .checks import check_kind, check_positive
 from .data import Digits
+from .evaluation import device_of
 from .history import History
 from .style import COLORS, WIDTH, layer_label, new_figure
 
@@ -181,8 +182,9 @@ def layer_gradient_norms(
     check_kind("digits", digits, Digits, "take a batch, as in load_mnist().train[:256]")
     twin = copy.deepcopy(model).train()
     twin.zero_grad()
-    device = next((p.device for p in twin.parameters()), torch.device("cpu"))
-    with torch.random.fork_rng(), torch.enable_grad():  # dropout draws
+    device = device_of(twin)
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices), torch.enable_grad():  # dropout draws
         criterion(twin(digits.images.to(device)), digits.labels.to(device)).backward()
     norms = {layer_label(name): _gradient_norm(layer) for name, layer in twin.named_children()}
     return pd.Series(norms, name="gradient_norm").rename_axis("layer")

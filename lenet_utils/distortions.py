@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_images
+from .checks import check_finite, check_images, check_share
 
 __all__ = ["distort"]
 
@@ -60,14 +60,13 @@ def distort(
         be below 1.
     """
     check_images(images)
-    limits = {"translation": translation, "scaling": scaling, "squeezing": squeezing}
-    for name, limit in {**limits, "shear": shear, "rotation": rotation}.items():
-        if not 0 <= limit < (1 if name in ("scaling", "squeezing") else float("inf")):
-            raise ValueError(
-                f"{name} must be at least 0 (scaling, squeezing: below 1), got {limit}"
-            )
-    if not 0 <= elasticity < float("inf"):
-        raise ValueError(f"elasticity must be at least 0, got {elasticity}")
+    check_share("scaling", scaling)
+    check_share("squeezing", squeezing)
+    limits = {"translation": translation, "shear": shear, "rotation": rotation}
+    for name, limit in {**limits, "elasticity": elasticity}.items():
+        check_finite(name, limit)
+        if limit < 0:
+            raise ValueError(f"{name} must be at least 0, got {limit!r}")
     size = images.new_tensor(images.shape[-2:])
 
     def draw(limit: float) -> Tensor:

@@ -1,21 +1,24 @@
-"""Judging a model: errors counted over a whole set, never averaged over batches."""
+"""Running a model as in evaluation: its errors over a whole set, what its layers give out."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from statistics import NormalDist
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from .checks import check_kind, check_whole
+from .checks import check_kind, check_labels, check_whole
 from .data import Digits
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "device_of", "evaluate", "evaluating", "watched"]
 
-BATCH = 1_000  # images; more gains no speed on a CPU and costs memory
+BATCH = 200  # images; what a layer gives out for more does not fit into a processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +31,22 @@ class Evaluation:
         ``(N, 10)`` float32, what the model gave out.
     labels
         ``(N,)`` int64, the truth.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If either has another type or shape, or a label is not 0 to 9.
     """
 
     scores: Tensor
     labels: Tensor
+
+    def __post_init__(self) -> None:
+        check_kind("scores", self.scores, Tensor, "what a model gave out")
+        if self.scores.ndim != 2 or self.scores.shape[1] < 10 or not len(self.scores):
+            shape = tuple(self.scores.shape)
+            raise ValueError(f"scores must be (N, 10), a column for each class, got {shape}")
+        check_labels(self.labels, count=len(self.scores))
 
     @property
     def predictions(self) -> Tensor:
@@ -68,7 +83,7 @@ class Evaluation:
         ValueError
             If ``level`` is not between 0 and 1.
         """
-        if not 0 < level < 1:
+        if not isinstance(level, Real) or not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level!r}")
         z, n, p = NormalDist().inv_cdf((1 + level) / 2), len(self.labels), self.error_rate
         middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -111,7 +126,6 @@ class Evaluation:
         return frame.rename_axis(index="class")
 
 
-@torch.no_grad()
 def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     """Run ``model`` over all of ``digits``, on the device it is on.
 
@@ -131,15 +145,51 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     Raises
     ------
     TypeError, ValueError
-        If ``digits`` is something else, or the images do not fit the model.
+        If ``model`` or ``digits`` is something else, or they do not fit each other.
     """
+    check_kind("model", model, nn.Module, "such as LeNet5()")
     check_kind("digits", digits, Digits, "load_mnist().test is one")
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    training = model.training
-    model.eval()
-    try:
+    device = device_of(model)
+    with evaluating(model):
         batches = digits.images.split(BATCH)
         scores = torch.cat([model(batch.to(device)) for batch in batches])
-    finally:
-        model.train(training)
     return Evaluation(scores.cpu(), digits.labels.cpu())
+
+
+def watched(
+    model: nn.Module, images: Tensor, modules: Iterable[nn.Module]
+) -> dict[nn.Module, tuple[Tensor, Tensor]]:
+    """Run ``model`` once; return what each of ``modules`` was given and what it gave out.
+
+    They are in the order in which they finish, so that a container comes after its parts.
+    """
+    seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+    hooks = [
+        module.register_forward_hook(lambda part, given, out: seen.update({part: (given[0], out)}))
+        for module in modules
+    ]
+    try:
+        with evaluating(model):
+            model(images.to(device_of(model)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Hold ``model`` in evaluation mode, without gradients, inside the block."""
+    modes = {part: part.training for part in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where ``model`` is; a model without parameters is on the CPU."""
+    return next((p.device for p in model.parameters()), torch.device("cpu"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from statistics import fmean
+from typing import Any, NoReturn
 
 import pandas as pd
 import torch
@@ -13,11 +14,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .evaluation import Evaluation
+from .parallel import mean_of_all
 
 __all__ = ["History", "Recorder"]
 
 REPORT_EVERY = 50  # steps between looks at the loss; each look waits for the device
 STEP_COLUMNS = ["epoch", "step", "loss", "error", "learning_rate"]
+BEST = "weights."  # before the names of the best weights in a checkpoint
 EPOCH_COLUMNS = [
     "epoch",
     *("train_loss", "train_error", "validation_loss", "validation_error"),
@@ -53,15 +56,15 @@ class History:
 class Recorder:
     """Collects what `fit` returns, shows it on the progress bar, and keeps the best weights."""
 
-    def __init__(self, model: nn.Module, bar: tqdm) -> None:
+    def __init__(self, model: nn.Module, bar: tqdm) -> None:  # type: ignore[type-arg]
         self.model, self.bar = model, bar
         self.interrupted = False
         self.best_epoch: int | None = None
         self._best = (math.inf, math.inf)  # errors and loss on the validation set
         self._best_weights: dict[str, Tensor] = {}
         self._pending: list[tuple[int, float, Tensor]] = []  # the tensor is still on the device
-        self._steps: list[dict[str, float]] = []
-        self._epochs: list[dict[str, float | None]] = []
+        self._steps: list[dict[str, Any]] = []
+        self._epochs: list[dict[str, Any]] = []
 
     def step(self, epoch: int, loss: Tensor, error: Tensor, rate: float) -> None:
         """Take in one update, without waiting for the device."""
@@ -95,9 +98,46 @@ class Recorder:
         )
         if result is None:
             self.best_epoch = epoch
-        elif (result.errors, loss) < self._best:
+        elif loss is not None and (result.errors, loss) < self._best:
             self._best, self.best_epoch = (result.errors, loss), epoch
             self._best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    @property
+    def steps_done(self) -> int:
+        """Number of updates taken in, of whole epochs."""
+        return len(self._steps)
+
+    @property
+    def epochs_done(self) -> int:
+        """Number of whole epochs taken in."""
+        return len(self._epochs)
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Number of epochs since the best one."""
+        return self.epochs_done - (self.best_epoch or 0)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what was taken in up to the end of an epoch, as tensors for a checkpoint."""
+        steps = [list(step.values()) for step in self._steps]
+        epochs = [[math.nan if v is None else v for v in row.values()] for row in self._epochs]
+        return {
+            "steps": torch.tensor(steps, dtype=torch.float64),
+            "epochs": torch.tensor(epochs, dtype=torch.float64),
+            "best": torch.tensor([self.best_epoch, *self._best], dtype=torch.float64),
+            **{BEST + name: value for name, value in self._best_weights.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state_dict` returned."""
+        self._steps = [_row(STEP_COLUMNS, values) for values in state["steps"].tolist()]
+        self._epochs = [_row(EPOCH_COLUMNS, values) for values in state["epochs"].tolist()]
+        best_epoch, errors, loss = state["best"].tolist()
+        self.best_epoch, self._best = int(best_epoch), (errors, loss)
+        self._best_weights = {
+            name.removeprefix(BEST): value for name, value in state.items() if name.startswith(BEST)
+        }
+        self.bar.update(self.steps_done)
 
     def restore_best(self) -> None:
         """Give the model the weights of its best epoch, where validation told which that is."""
@@ -121,15 +161,15 @@ class Recorder:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        pairs = torch.stack([pair for _, _, pair in pending]).tolist()
+        pairs = mean_of_all(torch.stack([pair for _, _, pair in pending])).tolist()
         for (epoch, rate, _), (loss, error) in zip(pending, pairs, strict=True):
             step = len(self._steps) + 1
             values = (epoch, step, loss, error, rate)
             self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))
             if not math.isfinite(loss):
                 _stop(f"the loss is {loss}", epoch, step, rate)
-        recent = pd.DataFrame(self._steps[-len(pending) :]).mean()
-        self.bar.set_postfix_str(f"epoch {epoch}, loss {recent.loss:.4f}, error {recent.error:.2%}")
+        loss, error = map(fmean, zip(*pairs, strict=True))
+        self.bar.set_postfix_str(f"epoch {epoch}, loss {loss:.4f}, error {error:.2%}")
 
     def _check_last_update(self, epoch: int, loss: float | None) -> None:
         """Stop if an epoch's last update, which no training loss judges, broke the model."""
@@ -143,6 +183,15 @@ class Recorder:
         device = next(self.model.parameters()).device  # where a criterion's own weights are
         with torch.no_grad():
             return criterion(result.scores.to(device), result.labels.to(device)).item()
+
+
+def _row(columns: list[str], values: list[float]) -> dict[str, float | None]:
+    """Return a row from numbers alone: NaN stands for what a training without validation lacks."""
+    row: dict[str, float | None] = {}
+    for name, value in zip(columns, values, strict=True):
+        whole = name in ("epoch", "step")
+        row[name] = int(value) if whole else None if math.isnan(value) else value
+    return row
 
 
 def _stop(what: str, epoch: int, step: float, rate: float) -> NoReturn:

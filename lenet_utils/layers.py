@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import check_positive, check_whole
+from .checks import check_kind, check_positive, check_whole
 from .tables import ConnectionTable, connection_matrix
 
 __all__ = [
@@ -127,10 +129,12 @@ class SparseConv2d(nn.Module):
 
     Raises
     ------
-    ValueError
-        If the table is empty, has an empty or repeating row, or names a map that does not exist;
-        or if the input does not fit.
+    TypeError, ValueError
+        If the table is none, is empty, has an empty or repeating row, or names a map that does not
+        exist; or if the input does not fit.
     """
+
+    positions: Tensor
 
     def __init__(
         self,
@@ -156,11 +160,14 @@ class SparseConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(self.out_maps)) if bias else None
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Draw each map's kernels by the fan-in of its own row; set the biases to 0."""
-        rows = self.weight.detach().split([len(row) for row in self.table])
-        for kernels in rows:
-            uniform_by_fan_in_(kernels, fan_in=kernels.numel())
+    def reset_parameters(self, draw: Callable[[Tensor, int], object] | None = None) -> None:
+        """Draw each map's kernels by the fan-in of its own row; set the biases to 0.
+
+        ``draw`` is called with the kernels of one map, to be filled in place, and their fan-in;
+        None for the published `uniform_by_fan_in_`.
+        """
+        for kernels in self.weight.detach().split([len(row) for row in self.table]):
+            (draw or uniform_by_fan_in_)(kernels, kernels.numel())
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -182,7 +189,7 @@ class SparseConv2d(nn.Module):
     def extra_repr(self) -> str:
         return (
             f"{self.in_maps}, {self.out_maps}, kernel_size={self.kernel_size}, "
-            f"kernels={len(self.weight)} of {self.in_maps * self.out_maps}"
+            f"stride={self.stride}, kernels={len(self.weight)} of {self.in_maps * self.out_maps}"
         )
 
 
@@ -203,11 +210,13 @@ class UnitBias(nn.Module):
     Raises
     ------
     ValueError
-        If the input has another shape.
+        If ``shape`` is empty or not of positive whole numbers, or the input has another.
     """
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
+        if not shape:
+            raise ValueError("shape is empty: give maps, height and width")
         for length in shape:
             check_whole("shape", length)
         self.bias = nn.Parameter(torch.zeros(shape))
@@ -227,9 +236,16 @@ class Twice(nn.Module):
     Shape
     -----
     ``(N, maps, H, W)`` -> ``(N, 2 * maps, H, W)``
+
+    Raises
+    ------
+    ValueError
+        If the input has another number of axes.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4:
+            raise ValueError(f"expected (N, maps, H, W), got {tuple(x.shape)}")
         return x.repeat_interleave(2, dim=1)
 
 
@@ -252,9 +268,10 @@ def uniform_by_fan_in_(weight: Tensor, fan_in: int) -> Tensor:
 
     Raises
     ------
-    ValueError
-        If ``fan_in`` is not positive.
+    TypeError, ValueError
+        If ``weight`` is no tensor, or ``fan_in`` is not positive.
     """
+    check_kind("weight", weight, Tensor, "such as layer.weight")
     check_whole("fan_in", fan_in)
     with torch.no_grad():
         return weight.uniform_(-2.4 / fan_in, 2.4 / fan_in)

@@ -6,11 +6,13 @@ penalty, ``s = -y``.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import check_labels, check_positive
+from .checks import check_kind, check_labels, check_positive
 
 __all__ = ["DiscriminativeLoss", "mean_penalty", "squared_error"]
 
@@ -49,8 +51,8 @@ class DiscriminativeLoss(nn.Module):
     Parameters
     ----------
     j
-        The rubbish class's constant penalty, above 0. The paper does not give its value; 1 is ours,
-        chosen on validation digits. ``math.inf`` gives the plain cross-entropy.
+        The rubbish class's constant penalty, above 0. The paper does not give its value; 1 is ours.
+        ``math.inf`` gives the plain cross-entropy.
 
     Shape
     -----
@@ -64,7 +66,8 @@ class DiscriminativeLoss(nn.Module):
 
     def __init__(self, j: float = RUBBISH) -> None:
         super().__init__()
-        check_positive("j", j)
+        if j != math.inf:
+            check_positive("j", j)
         self.j = float(j)
 
     def forward(self, scores: Tensor, labels: Tensor) -> Tensor:
@@ -101,10 +104,24 @@ def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _check(scores: Tensor, labels: Tensor) -> None:
-    if scores.ndim != 2 or not len(scores):
+    check_kind("scores", scores, Tensor, "what a model gave out")
+    if not scores.is_floating_point():
+        raise TypeError(f"scores must be a float tensor, got {scores.dtype}")
+    if scores.ndim != 2 or 0 in scores.shape:
         raise ValueError(f"scores must be a non-empty (N, classes), got {tuple(scores.shape)}")
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
         check_labels(labels, len(scores))  # says what is wrong with them
     if labels.shape != scores.shape[:1]:
         shapes = f"{tuple(labels.shape)} labels for {tuple(scores.shape)} scores"
         raise ValueError(f"there must be one label for each row of scores, got {shapes}")
+    if labels.is_cpu:  # a look at labels elsewhere would wait for the device at every step
+        _check_range(labels, scores.shape[1])
+
+
+def _check_range(labels: Tensor, classes: int) -> None:
+    try:
+        low, high = (extreme.item() for extreme in labels.aminmax())
+    except RuntimeError:  # inside vmap, where there is no value to look at
+        return
+    if low < 0 or high >= classes:
+        raise ValueError(f"labels must be from 0 to {classes - 1}, got {low} to {high}")

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import ClassVar
 
 from torch import nn
 
 from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
-from .parts import LeNet, PartForMaps, Parts, initialize_as_published
+from .parts import (
+    LeNet,
+    PartForMaps,
+    Parts,
+    initialize_as_published,
+    initialize_like_lush,
+)
 from .rbf import Negation, RBFOutput
 from .tables import C3_TABLE, H2_TABLE, H3_TABLE, LENET4_TABLE, ConnectionTable
 
@@ -24,6 +31,7 @@ __all__ = [
     "LeNet5",
     "LeNet1989",
     "initialize_as_published",
+    "initialize_like_lush",
 ]
 
 
@@ -64,6 +72,7 @@ class LeNet5(LeNet):
     """
 
     size = 32
+    pretrained: ClassVar = {"plain": "lenet5.safetensors", "dist": "lenet5-dist.safetensors"}
 
     def __init__(
         self,
@@ -89,8 +98,7 @@ class LeNet5(LeNet):
                 output=parts.output(output, rbf),  # (N, 10)
             )
         )
-        if initialize is not None:
-            self.apply(initialize)
+        self._initialize(initialize)
 
 
 class LeNet4(LeNet):
@@ -105,7 +113,7 @@ class LeNet4(LeNet):
     Parameters
     ----------
     activation
-        Follows every layer.
+        Follows every layer but the output.
     connections
         Which maps of S2 each map of C3 reads.
     output
@@ -141,11 +149,12 @@ class LeNet4(LeNet):
                 c3=parts.convolution(c3, maps=16),  # (N, 16, 10, 10)
                 s4=parts.subsampling(maps=16),  # (N, 16, 5, 5)
                 f5=parts.full(nn.Flatten(), nn.Linear(400, 120)),  # (N, 120)
-                output=parts.output(output, parts.full(nn.Linear(120, 10))),  # (N, 10)
+                output=parts.output(
+                    output, nn.Sequential(nn.Linear(120, 10), ScaledTanh())
+                ),  # (N, 10)
             )
         )
-        if initialize is not None:
-            self.apply(initialize)
+        self._initialize(initialize)
 
 
 class LeNet1(LeNet):
@@ -179,6 +188,7 @@ class LeNet1(LeNet):
     """
 
     size = 28
+    pretrained: ClassVar = {"plain": "lenet1.safetensors"}
 
     def __init__(
         self,
@@ -202,8 +212,7 @@ class LeNet1(LeNet):
                 output=nn.Sequential(nn.Flatten(), parts.output(output, units)),  # (N, 10)
             )
         )
-        if initialize is not None:
-            self.apply(initialize)
+        self._initialize(initialize)
 
 
 class LeNet1989(LeNet):
@@ -216,7 +225,8 @@ class LeNet1989(LeNet):
     Parameters
     ----------
     activation
-        Follows every layer. The paper says "scaled hyperbolic tangent" without its constants.
+        Follows every layer but the output. The paper says "scaled hyperbolic tangent" without its
+        constants.
     connections
         Which eight maps of H1 each map of H2 reads: unpublished, see `H2_TABLE`.
     dropout
@@ -258,8 +268,7 @@ class LeNet1989(LeNet):
                 output=parts.output(output, units),  # (N, 10)
             )
         )
-        if initialize is not None:
-            self.apply(initialize)
+        self._initialize(initialize)
 
 
 MODELS: dict[str, type[LeNet]] = {

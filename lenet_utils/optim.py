@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +11,18 @@ from torch import Tensor, nn
 from torch.func import functional_call, hessian, vmap
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.optimizer import ParamsT
 
-from .checks import check_kind, check_positive
+from .checks import (
+    check_callable,
+    check_images,
+    check_kind,
+    check_labels,
+    check_positive,
+    check_whole,
+)
 from .data import Digits
+from .evaluation import device_of, evaluating, watched
 from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
 from .rbf import Negation, RBFOutput
 
@@ -63,7 +73,7 @@ class SDLM(Optimizer):
         If ``lr`` or ``mu`` is not positive.
     """
 
-    def __init__(self, params: Iterable, lr: float = PUBLISHED_RATES[0], mu: float = 0.02) -> None:
+    def __init__(self, params: ParamsT, lr: float = PUBLISHED_RATES[0], mu: float = 0.02) -> None:
         check_positive("lr", lr)
         check_positive("mu", mu)
         super().__init__(params, {"lr": lr, "mu": mu})
@@ -86,7 +96,7 @@ class SDLM(Optimizer):
                 self.state[p]["curvature"] = of[id(p)]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient.
 
         Raises
@@ -118,7 +128,14 @@ def published_schedule(optimizer: Optimizer, steps: int) -> LambdaLR:
         Its own rate counts as that of the first two passes; the later ones are lower in proportion.
     steps
         Number of updates in all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``optimizer`` is something else, or ``steps`` is not positive.
     """
+    check_kind("optimizer", optimizer, Optimizer, "such as SDLM(model.parameters())")
+    check_whole("steps", steps)
     passes, first = len(PUBLISHED_RATES), PUBLISHED_RATES[0]
 
     def share(step: int) -> float:
@@ -158,16 +175,29 @@ def diagonal_curvature(
 
     Raises
     ------
-    TypeError
-        If a layer has no known rule.
+    TypeError, ValueError
+        If an argument is something else, or a layer has no known rule.
     """
+    check_kind("model", model, nn.Module, "such as LeNet5()")
+    check_images(images)
+    check_labels(labels, count=len(images))
+    check_callable("criterion", criterion, "such as torch.nn.functional.cross_entropy")
+    device = device_of(model)
+    with evaluating(model):  # all of it: dropout would throw curvatures away, too
+        return _curvature(model, images.to(device), labels.to(device), criterion)
+
+
+def _curvature(
+    model: nn.Module, images: Tensor, labels: Tensor, criterion: Criterion
+) -> dict[str, Tensor]:
     names = {id(p): name for name, p in model.named_parameters()}
     curvature = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    inputs, scores = _inputs_of_leaves(model, images)
-    leaves = list(inputs)
+    seen = watched(model, images, model.modules())
+    scores = seen[model][1]
+    leaves = [module for module in seen if not list(module.children())]
     rbf = next((leaf for leaf in leaves if isinstance(leaf, RBFOutput)), None)
     if rbf is not None:
-        h = torch.full_like(inputs[rbf], 2.0)
+        h = torch.full_like(seen[rbf][0], 2.0)
         if rbf.codes.requires_grad:  # a code meets its own class only: eq. 8
             share = F.one_hot(labels, len(rbf.codes)).float().mean(dim=0)
             curvature[names[id(rbf.codes)]] += 2 * share[:, None]
@@ -175,29 +205,10 @@ def diagonal_curvature(
     else:
         h = _criterion_curvature(scores, labels, criterion)
     for leaf in reversed(leaves):
-        h, own = _propagate(leaf, inputs[leaf], h)
+        h, own = _propagate(leaf, seen[leaf][0], h)
         for name, p in leaf.named_parameters():
             curvature[names[id(p)]] += own[name] / len(images)
     return curvature
-
-
-@torch.no_grad()
-def _inputs_of_leaves(model: nn.Module, images: Tensor) -> tuple[dict[nn.Module, Tensor], Tensor]:
-    """Run the model once; return what each of its innermost layers was given, and the scores."""
-    inputs: dict[nn.Module, Tensor] = {}
-    leaves = [module for module in model.modules() if not list(module.children())]
-    hooks = [
-        leaf.register_forward_hook(lambda leaf, given, _: inputs.update({leaf: given[0]}))
-        for leaf in leaves
-    ]
-    training = model.training
-    try:
-        scores = model.eval()(images)
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
-    return inputs, scores
 
 
 def _criterion_curvature(scores: Tensor, labels: Tensor, criterion: Criterion) -> Tensor:
@@ -206,7 +217,8 @@ def _criterion_curvature(scores: Tensor, labels: Tensor, criterion: Criterion) -
     def loss(row: Tensor, label: Tensor) -> Tensor:
         return criterion(row[None], label[None])
 
-    return vmap(hessian(loss))(scores, labels).diagonal(dim1=1, dim2=2)
+    second: Tensor = vmap(hessian(loss))(scores, labels)
+    return second.diagonal(dim1=1, dim2=2)
 
 
 def _propagate(leaf: nn.Module, x: Tensor, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -214,19 +226,28 @@ def _propagate(leaf: nn.Module, x: Tensor, h: Tensor) -> tuple[Tensor, dict[str,
     if isinstance(leaf, _WEIGHTED):
         own = {name: p.detach() for name, p in leaf.named_parameters()}
         squared = {name: p.square() for name, p in own.items()}
-        _, to_input = torch.func.vjp(lambda x: functional_call(leaf, squared, (x,)), x)
+        to_input = _backward(lambda x: functional_call(leaf, squared, (x,)), x)
         given = _sums_squared(x) if isinstance(leaf, Subsampling) else x.square()
-        _, to_own = torch.func.vjp(lambda own: functional_call(leaf, own, (given,)), own)
-        return to_input(h)[0], to_own(h)[0]
+        to_own = _backward(lambda own: functional_call(leaf, own, (given,)), own)
+        return to_input(h), to_own(h)
     if isinstance(leaf, _SQUASHED):
-        _, slope = torch.func.vjp(leaf, x)
-        return slope(torch.ones_like(x))[0].square() * h, {}
+        return _backward(leaf, x)(torch.ones_like(x)).square() * h, {}
     if isinstance(leaf, (*_MOVED, nn.AvgPool2d)):
-        _, to_input = torch.func.vjp(leaf, x)
         # An average weights each of its n inputs by 1 / n; its backward has this once already.
-        area = leaf.kernel_size**2 if isinstance(leaf, nn.AvgPool2d) else 1
-        return to_input(h)[0] / area, {}
+        area = _area(leaf) if isinstance(leaf, nn.AvgPool2d) else 1
+        return _backward(leaf, x)(h) / area, {}
     raise TypeError(f"no rule is known for the curvature of {type(leaf).__name__}")
+
+
+def _backward(function: Callable[[Any], Tensor], x: Any) -> Callable[[Tensor], Any]:
+    """Return what turns a derivative by the output of ``function`` into one by its input ``x``."""
+    _, backward, *_ = torch.func.vjp(function, x)
+    return lambda h: backward(h)[0]
+
+
+def _area(pooling: nn.AvgPool2d) -> int:
+    size = pooling.kernel_size
+    return size**2 if isinstance(size, int) else size[0] * size[1]
 
 
 def _sums_squared(x: Tensor) -> Tensor:

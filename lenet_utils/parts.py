@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, overload
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import ScaledTanh, Subsampling, uniform_by_fan_in_
+from .checks import check_callable, check_share
+from .layers import ScaledTanh, SparseConv2d, Subsampling, uniform_by_fan_in_
 from .losses import DiscriminativeLoss, squared_error
 from .rbf import RBFOutput
+from .weights import load_weights
 
-__all__ = ["LeNet", "PartForMaps", "Parts", "initialize_as_published"]
+__all__ = ["LeNet", "PartForMaps", "Parts", "initialize_as_published", "initialize_like_lush"]
 
 PartForMaps = Callable[[int], nn.Module]
+WEIGHTS = Path(__file__).parent / "assets" / "weights"
 
 
 def initialize_as_published(layer: nn.Module) -> None:
@@ -29,10 +35,69 @@ def initialize_as_published(layer: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def initialize_like_lush(layer: nn.Module) -> None:
+    """Draw a layer's weights from +/-1 / sqrt(F_i), biases 0; pass it to ``model.apply``.
+
+    The start of the authors' later code (Lush, 2002). LeNet-5 with RBF units and `SDLM` does
+    not learn from the published start, but does from this one: see the chapter "As published".
+    """
+
+    def draw(weight: Tensor, fan_in: int) -> None:
+        nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5)
+
+    if isinstance(layer, SparseConv2d):
+        layer.reset_parameters(draw)
+    elif isinstance(layer, (nn.Conv2d, nn.Linear)):
+        draw(layer.weight, layer.weight[0].numel())
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
 class LeNet(nn.Sequential):
     """What the networks share: named layers in a row, a check of the images, and a criterion."""
 
     size: int  # height and width of the input images
+    output: nn.Module  # the layer that gives the scores
+    pretrained: ClassVar[Mapping[str, str]] = {}  # a name to the file of its weights
+
+    @classmethod
+    def from_pretrained(cls, name: str = "plain") -> LeNet:
+        """Return a trained network, as published in all its parts, from weights in this package.
+
+        Trained by the modern recipe of ``experiments/paper_table.py`` on all 60,000 training
+        digits, with the first seed: not picked by its test errors. `read_metadata` of the file in
+        ``lenet_utils/assets/weights`` tells recipe, versions and test errors.
+
+        Parameters
+        ----------
+        name
+            "plain": from the training digits alone. LeNet-1's are of 16x16 pixels, framed to 28x28,
+            as in LeCun et al. 1998, preprint p. 13. "dist", for LeNet-5: from distorted digits,
+            each time others.
+
+        Raises
+        ------
+        ValueError
+            If there are no such weights of this network.
+        """
+        if name not in cls.pretrained:
+            known = ", ".join(map(repr, cls.pretrained)) or "none"
+            raise ValueError(f"{cls.__name__} has no weights {name!r}; there are: {known}")
+        model = cls()
+        load_weights(model, WEIGHTS / cls.pretrained[name])
+        return model.eval()
+
+    def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
+        """Let ``initialize`` set the weights; None leaves them as PyTorch drew them.
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        """
+        check_callable("initialize", initialize, "pass a function of a layer, or None")
+        if initialize is not None:
+            self.apply(initialize)
 
     @property
     def criterion(self) -> Callable[[Tensor, Tensor], Tensor]:
@@ -59,7 +124,26 @@ class LeNet(nn.Sequential):
                 f"{type(self).__name__} expects images of shape (N, 1, {self.size}, {self.size}), "
                 f"got {tuple(images.shape)}; load_mnist(size={self.size}) gives them"
             )
-        return super().forward(images)
+        scores: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        return scores
+
+    @overload
+    def __getitem__(self, idx: slice) -> nn.Sequential: ...
+
+    @overload
+    def __getitem__(self, idx: int) -> nn.Module: ...
+
+    def __getitem__(self, idx: slice | int) -> nn.Module:
+        """Return one layer, or a slice of them under their names, such as ``LeNet5()[:3]``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such layer.
+        """
+        if isinstance(idx, slice):  # some of the layers are no LeNet
+            return nn.Sequential(OrderedDict(list(self.named_children())[idx]))
+        return super().__getitem__(idx)
 
 
 class Parts:
@@ -81,8 +165,7 @@ class Parts:
                     f"{name} must be something that makes a layer when called with the number of "
                     f"maps, such as nn.BatchNorm2d or lambda maps: nn.MaxPool2d(2), got {part!r}"
                 )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {dropout!r}")
+        check_share("dropout", dropout)
         self._activation = ScaledTanh() if activation is None else activation
         self._pooling = pooling
         self._normalization = normalization

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import warnings
 
 import numpy as np
 import torch
@@ -13,6 +15,8 @@ __all__ = ["prepare_digit"]
 
 BOX, FIELD = 20, 28  # pixels: the digit's longer side, and the image around it
 CENTRE = 14  # MNIST's mean centre of mass is (14.0, 14.0), counting pixels from 0
+MOST_PIXELS = 20_000_000  # more could take more than a gigabyte, with what PyTorch takes
+ENOUGH_PIXELS = 4_000_000  # more than this is averaged, for 20 pixels are wanted
 FAINTEST = 0.1  # ink below this share of the darkest is paper, shadow or compression noise
 
 
@@ -38,7 +42,8 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no picture, or a blank one.
+        If it is no picture, a blank one, one of specks alone, or one of more than 20 million
+        pixels.
     """
     ink = _ink(_open(image))
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -49,23 +54,37 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
 def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
     """Return an upright greyscale picture on white paper."""
     try:
-        picture = image if isinstance(image, Image.Image) else Image.open(image)
-        picture = _in_bytes(ImageOps.exif_transpose(picture)).convert("RGBA")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow's, about what is odd but can be read
+            with image.copy() if isinstance(image, Image.Image) else Image.open(image) as picture:
+                if not 0 < picture.width * picture.height <= MOST_PIXELS:  # known before unpacking
+                    raise ValueError(f"it has {picture.width} x {picture.height} pixels")
+                ImageOps.exif_transpose(picture, in_place=True)
+                grey = _grey(picture)
+            return grey.reduce(math.ceil(math.sqrt(grey.width * grey.height / ENOUGH_PIXELS)))
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:  # Pillow's decoders raise many kinds for damaged bytes
         raise ValueError(
-            f"cannot read {image} as a picture: {error}; give a PNG or JPEG of one digit"
+            f"cannot read {image} as a picture: {error}; give a PNG or JPEG of one digit, of at "
+            f"most {MOST_PIXELS:,} pixels"
         ) from error
-    paper = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(paper, picture).convert("L")
 
 
-def _in_bytes(picture: Image.Image) -> Image.Image:
-    """Bring 16-bit grey to 8 bits; Pillow would cut it off at 255."""
-    if picture.mode.startswith("I"):
-        return Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
-    return picture
+def _grey(picture: Image.Image) -> Image.Image:
+    """Bring any kind of picture to 8 bits of grey, with white behind what is transparent."""
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        levels = np.array(picture)
+        levels.clip(0, 65_535, out=levels)
+        if levels.max() > 255:  # else they are 8 bits, kept in more
+            levels //= 257
+        return Image.fromarray(levels.astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture.convert("L")
+    picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    paper = Image.new("L", picture.size, "white")
+    paper.paste(picture.convert("L"), mask=picture.getchannel("A"))
+    return paper
 
 
 def _ink(picture: Image.Image) -> np.ndarray:
@@ -79,9 +98,7 @@ def _ink(picture: Image.Image) -> np.ndarray:
         raise ValueError(
             "found no digit: the picture is blank, or too faint to tell ink from paper"
         )
-    ink = ink / strongest
-    ink[ink < FAINTEST] = 0
-    return ink
+    return np.where(ink < FAINTEST * strongest, 0, ink / strongest)
 
 
 def _fit(digit: np.ndarray) -> np.ndarray:
@@ -91,7 +108,9 @@ def _fit(digit: np.ndarray) -> np.ndarray:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     picture = Image.fromarray(np.round(digit * 255).astype(np.uint8))
     small = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
-    full_ink = 255 / small.max()  # a fine pen fades when it shrinks
+    if not small.any():
+        raise ValueError("found no digit: only specks, far apart; crop the picture to the digit")
+    full_ink = 255 / float(small.max())  # a fine pen fades when it shrinks
     return np.round(small * full_ink).astype(np.uint8)
 
 

@@ -66,7 +66,7 @@ class RBFOutput(nn.Module):
     Raises
     ------
     TypeError, ValueError
-        If ``codes`` is no tensor of that shape, or the input does not fit.
+        If ``codes`` is no finite tensor of that shape, or the input does not fit.
     """
 
     def __init__(self, codes: Tensor | None = None, trainable: bool = False) -> None:
@@ -76,6 +76,8 @@ class RBFOutput(nn.Module):
         if codes.ndim != 2 or 0 in codes.shape or not codes.is_floating_point():
             shape, kind = tuple(codes.shape), codes.dtype
             raise ValueError(f"codes must be floats of shape (classes, inputs), got {shape} {kind}")
+        if not codes.isfinite().all():
+            raise ValueError("codes must be finite, got NaN or infinity")
         codes = codes.detach().clone()
         if trainable:
             self.codes = nn.Parameter(codes)

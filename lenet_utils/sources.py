@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import struct
 import tempfile
+import zlib
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock
 from torch import Tensor
 from torchvision import datasets
 
@@ -64,6 +68,9 @@ class KMNIST(_RawFilesOnly, datasets.KMNIST): ...
 class QMNIST(_RawFilesOnly, datasets.QMNIST): ...
 
 
+RELATIVES: dict[str, Any] = {"fashion": FashionMNIST, "kmnist": KMNIST, "qmnist": QMNIST}
+
+
 class DamagedFileError(OSError):
     """A file of this package does not hold the bytes it should."""
 
@@ -93,7 +100,11 @@ def read_pixels(name: str, cache: Path) -> Pixels:
     if name == "mnist":
         return _read_mnist(cache)
     try:
-        return _read_relative(name, cache)
+        cache.mkdir(parents=True, exist_ok=True)
+        # torchvision writes its files in place: two programs at once would spoil them.
+        with FileLock(cache / "download.lock"):
+            _remove_damaged(cache / RELATIVES[name].__name__ / "raw")
+            return _checked(_read_relative(name, cache))
     except Exception as error:  # torchvision raises many kinds, for lack of network or damage
         raise OSError(
             f"cannot get {name!r} into {cache}: {error}. It is downloaded at first use: check the "
@@ -103,13 +114,39 @@ def read_pixels(name: str, cache: Path) -> Pixels:
 
 def _read_relative(name: str, cache: Path) -> Pixels:
     if name == "qmnist":
-        train = QMNIST(cache, what="train", download=True)
-        test = QMNIST(cache, what="test", download=True)
+        parts = [QMNIST(cache, what=what, download=True) for what in ("train", "test")]
         # Its labels have eight columns (writer, form, ...); the first is the digit.
-        return train.data, train.targets[:, 0].long(), test.data, test.targets[:, 0].long()
-    kind = {"fashion": FashionMNIST, "kmnist": KMNIST}[name]
-    train, test = kind(cache, train=True, download=True), kind(cache, train=False, download=True)
+        (images, labels), (others, theirs) = [(p.data, p.targets[:, 0].long()) for p in parts]
+        return images, labels, others, theirs
+    train, test = [RELATIVES[name](cache, train=part, download=True) for part in (True, False)]
     return train.data, train.targets, test.data, test.targets
+
+
+def _remove_damaged(raw: Path) -> None:
+    """Remove unpacked files that are not what the archives beside them hold.
+
+    torchvision checks the archives, and unpacks again what is missing.
+    """
+    for archive in raw.glob("*.gz"):
+        unpacked = archive.with_suffix("")
+        if unpacked.is_file():
+            content = unpacked.read_bytes()
+            # A gzip file ends with the checksum and the length of what is in it.
+            found = struct.pack("<II", zlib.crc32(content), len(content))
+            if archive.read_bytes()[-8:] != found:
+                unpacked.unlink()
+
+
+def _checked(pixels: Pixels) -> Pixels:
+    """Refuse what torchvision read if it cannot be digits with their labels."""
+    for images, labels in (pixels[:2], pixels[2:]):
+        fits = images.shape == (len(labels), 28, 28) and len(labels) > 0
+        if not fits or labels.min() < 0 or labels.max() > 9:
+            raise ValueError(
+                f"its files hold images of shape {tuple(images.shape)} with {len(labels)} labels, "
+                "where 28x28 images were expected, each with a label from 0 to 9"
+            )
+    return pixels
 
 
 def _read_mnist(cache: Path) -> Pixels:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .checks import check_whole
+from .checks import check_kind, check_whole
 
 __all__ = ["C3_TABLE", "H2_TABLE", "H3_TABLE", "LENET4_TABLE", "connection_matrix"]
 
@@ -61,18 +61,25 @@ def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:
 
     Raises
     ------
-    ValueError
-        If the table is empty, has an empty or repeating row, or names a map that does not exist.
+    TypeError, ValueError
+        If the table is none, is empty, has an empty or repeating row, or names a map that does not
+        exist.
     """
     check_whole("in_maps", in_maps)
+    check_kind("table", table, Sequence, "C3_TABLE is one")
     if not len(table):
         raise ValueError("the connection table is empty: give one row of input maps per output map")
     matrix = torch.zeros(len(table), in_maps, dtype=torch.bool)
     for out_map, row in enumerate(table):
-        if not len(row) or len(set(row)) < len(row) or not set(row) <= set(range(in_maps)):
+        check_kind(f"row {out_map} of table", row, Sequence, "such as (0, 1, 2)")
+        if not len(row) or len(set(row)) < len(row) or not _are_maps(row, in_maps):
             raise ValueError(
                 f"row {out_map} of the connection table must name different input maps "
                 f"from 0 to {in_maps - 1}, at least one, got {list(row)}"
             )
         matrix[out_map, list(row)] = True
     return matrix
+
+
+def _are_maps(row: Sequence[int], count: int) -> bool:
+    return all(isinstance(number, int) and 0 <= number < count for number in row)

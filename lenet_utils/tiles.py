@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from matplotlib.axes import Axes
@@ -13,6 +14,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .checks import check_kind
+from .rbf import CODE_SHAPE
 from .style import COLORS, WIDTH, layer_label, new_figure, tint
 from .tables import ConnectionTable, connection_matrix
 
@@ -20,9 +22,9 @@ __all__ = ["connection_table", "feature_maps", "kernels"]
 
 SIGNED = "RdBu_r"  # red above 0, blue below, white at 0
 TILES = 8  # feature maps side by side
-FRAME = {"fill": False, "edgecolor": COLORS["input"], "linewidth": 0.5}
+FRAME: dict[str, Any] = {"fill": False, "edgecolor": COLORS["input"], "linewidth": 0.5}
 GAP = 0.1  # between tiles, of their distance
-F6_ROWS, F6_COLUMNS = 12, 7  # the bitmap of the paper's output classes
+F6_ROWS, F6_COLUMNS = CODE_SHAPE  # F6 is taught to draw the codes
 MOST_BARS = 20
 MOST_MAPS = 24  # more kernels side by side could not be seen on a phone
 
@@ -150,11 +152,15 @@ def _frame_tiles(ax: Axes, rows: int, columns: int, gap: float = GAP) -> None:
     """Number the rows and columns of tiles, from 0 as the paper does."""
     middle = (1 - gap) / 2
     ax.set(xlim=(-gap, columns), ylim=(rows, -gap), aspect="equal")
-    ax.set_xticks([column + middle for column in range(columns)], range(columns))
-    ax.set_yticks([row + middle for row in range(rows)], range(rows))
+    ax.set_xticks([column + middle for column in range(columns)], _numbers(columns))
+    ax.set_yticks([row + middle for row in range(rows)], _numbers(rows))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.grid(False)
+
+
+def _numbers(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
 
 
 def _one_image(name: str, output: Tensor) -> Tensor:
@@ -195,7 +201,7 @@ def _draw_layer(ax: Axes, name: str, x: Tensor) -> None:
         ax.set_axis_off()
     else:
         rows = F6_ROWS if len(x) == F6_ROWS * F6_COLUMNS else 1
-        aspect = "equal" if rows > 1 else "auto"
+        aspect: Literal["equal", "auto"] = "equal" if rows > 1 else "auto"
         ax.imshow(x.reshape(rows, -1).numpy(), cmap=SIGNED, vmin=-limit, vmax=limit, aspect=aspect)
         ax.spines[:].set(visible=True, linewidth=0.5)
         ax.set(xticks=[], yticks=[])

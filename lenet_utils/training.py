@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -14,17 +14,21 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from .checks import check_whole
+from . import parallel
+from .checkpoints import State, described, resume, save
+from .checks import check_callable, check_kind, check_whole
 from .data import Digits
-from .evaluation import evaluate
+from .evaluation import Evaluation, evaluate
 from .history import History, Recorder
+from .seeding import seeded
+from .updates import Criterion, Learner, batches, update
 
 with warnings.catch_warnings():
     # Without ipywidgets tqdm warns that its bar in a notebook is plain text, which is all we want.
     warnings.simplefilter("ignore")
     from tqdm.auto import tqdm
 
-ADAMW = {"lr": 0.01, "weight_decay": 0.2}
+LR, WEIGHT_DECAY = 0.01, 0.2  # of AdamW
 
 __all__ = ["automatic_device", "fit", "one_cycle"]
 
@@ -45,7 +49,14 @@ def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
     -------
     LRScheduler
         To be stepped after each update.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``optimizer`` is something else, or ``steps`` is not positive.
     """
+    check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
+    check_whole("steps", steps)
     peaks = [group["lr"] for group in optimizer.param_groups]
     return OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=0.3, cycle_momentum=False)
 
@@ -59,11 +70,12 @@ def fit(
     batch_size: int = 128,
     optimizer: Optimizer | None = None,
     schedule: Callable[[Optimizer, int], LRScheduler] | None = one_cycle,
-    criterion: Callable[[Tensor, Tensor], Tensor] | None = None,
+    criterion: Criterion | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
     before_epoch: Callable[[], object] | None = None,
     patience: int | None = None,
     seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
     device: str | torch.device | None = None,
     progress: bool = True,
 ) -> History:
@@ -72,6 +84,17 @@ def fit(
     The whole set is moved to the device once, and each epoch goes through it in a new order. With a
     validation set the model ends with the weights of the epoch of fewest validation errors (of
     equals, the one of lowest loss). Ctrl-C ends the training and returns what there is.
+
+    The same seed gives the same weights, bit for bit, on the same machine, CPU, versions and number
+    of threads. Elsewhere sums are taken in another order: the first losses differ in their last
+    digits, and training enlarges that, so that error rates agree only within the spread of seeds.
+
+    Where ``torchrun`` started several processes, and each called
+    ``torch.distributed.init_process_group()``, they train one model together: ``batch_size`` images
+    in all for each update, gradients averaged by ``DistributedDataParallel``, and the first
+    process alone shows progress and writes. The weights are those of one process up to rounding,
+    save that dropout and ``augment`` draw other numbers and batch normalisation sees each process's
+    part of a batch.
 
     Parameters
     ----------
@@ -99,6 +122,11 @@ def fit(
         End after this many epochs without a better validation error; None for never.
     seed
         Of the order, of dropout and of ``augment``. The random state of the caller is left alone.
+    checkpoint
+        A file to write after each epoch, by custom ``*.safetensors``. Where it is there already,
+        the training goes on from it, with the same settings only, and on the same machine to the
+        same weights as if it had never stopped. What ``augment`` and ``before_epoch`` keep to
+        themselves is not in it.
     device
         Where to train; None for an accelerator where there is one, else the CPU. The model stays
         there.
@@ -113,38 +141,61 @@ def fit(
     Raises
     ------
     TypeError
-        If ``train`` or ``validation`` is no `Digits`.
+        If ``model`` is no module, or ``train`` or ``validation`` no `Digits`.
     ValueError
-        If a number is out of range, ``patience`` comes without a validation set, or ``optimizer``
-        has no parameter of ``model``.
+        If a number is out of range, ``patience`` comes without a validation set, ``optimizer`` has
+        no parameter of ``model``, or ``checkpoint`` is damaged or of another training.
+    OSError
+        If ``checkpoint`` cannot be read or written.
     FloatingPointError
         If the loss or a weight is not finite. The model gets the best weights back, where an epoch
         with validation was completed.
     """
-    _check_fit(model, train, validation, epochs, batch_size, optimizer, patience)
-    device = torch.device(device) if device is not None else automatic_device()
-    model.to(device, memory_format=torch.channels_last)  # a quarter faster on a CPU, same numbers
+    _check_fit(model, train, validation, epochs, batch_size, optimizer, patience, seed)
+    functions = {"schedule": schedule, "criterion": criterion, "augment": augment}
+    for name, function in {**functions, "before_epoch": before_epoch}.items():
+        check_callable(name, function, "pass the function itself, uncalled")
+    device = _usable(device) if device is not None else automatic_device()
+    # A quarter faster on a CPU, with the same numbers.
+    model.to(device).to(memory_format=torch.channels_last)
     train, validation = _moved(train, device), validation and _moved(validation, device)
-    optimizer = optimizer or torch.optim.AdamW(model.parameters(), fused=True, **ADAMW)
-    criterion = criterion or getattr(model, "criterion", F.cross_entropy)
+    optimizer = optimizer or torch.optim.AdamW(
+        model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True
+    )
+    own: Criterion = getattr(model, "criterion", F.cross_entropy)
+    judge = criterion or own
+    parts = {"model": model, "criterion": judge, "optimizer": optimizer, "schedule": schedule}
+    sets = {"train": train, "validation": validation, "augment": augment, "seed": seed}
+    numbers = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
+    settings = described(parts | sets | numbers) if checkpoint else {}
     steps = epochs * math.ceil(len(train) / batch_size)
     scheduler = schedule(optimizer, steps) if schedule else None
-    with _seeded(seed), tqdm(total=steps, disable=not progress, unit="step") as bar:
-        record = Recorder(model, bar)
+    whole = Learner(model, judge).to(device)
+    learner = parallel.sharing_gradients(whole)
+    number = parallel.process_number()
+    silent = number > 0 or not progress
+    with seeded(seed + number), tqdm(total=steps, disable=silent, unit="step") as bar:
+        record = Recorder(whole, bar)
+        state = State(whole, optimizer, scheduler, record)
+        done = resume(checkpoint, settings, state) if checkpoint else 0
         try:
-            for epoch in range(1, epochs + 1):
+            for epoch in range(done + 1, epochs + 1):
+                if patience and record.epochs_since_best >= patience:
+                    break
                 started = time.perf_counter()
                 if before_epoch is not None:
                     before_epoch()
-                for images, labels in _batches(train, batch_size, augment):
+                model.train()
+                for batch in batches(train, batch_size, augment):
                     rate = optimizer.param_groups[0]["lr"]
-                    loss, error = _update(model, images, labels, criterion, optimizer, scheduler)
-                    record.step(epoch, loss, error, rate)
-                result = evaluate(model, validation) if validation else None
-                record.epoch(epoch, result, criterion, time.perf_counter() - started)
-                if patience and epoch - record.best_epoch >= patience:
-                    break
+                    record.step(epoch, *update(learner, *batch, optimizer, scheduler), rate)
+                result = _judged(model, validation) if validation else None
+                record.epoch(epoch, result, judge, time.perf_counter() - started)
+                if checkpoint:
+                    save(checkpoint, settings, state)
         except KeyboardInterrupt:
+            if parallel.process_count() > 1:
+                raise  # what was learned is not the same everywhere: the checkpoint is what is left
             record.interrupted = True
         finally:
             record.restore_best()
@@ -159,19 +210,23 @@ def _check_fit(
     batch_size: int,
     optimizer: Optimizer | None,
     patience: int | None,
+    seed: int,
 ) -> None:
+    check_kind("model", model, nn.Module, "such as LeNet5()")
+    check_kind("train", train, Digits, "load_mnist().train is one")
+    if validation is not None:
+        check_kind("validation", validation, Digits, "load_mnist().validation is one")
     check_whole("epochs", epochs)
     check_whole("batch_size", batch_size)
-    for name, digits in (("train", train), ("validation", validation)):
-        if not isinstance(digits, Digits) and not (digits is None and name == "validation"):
-            raise TypeError(
-                f"{name} must be Digits such as load_mnist().{name}, got {type(digits).__name__}"
-            )
+    check_whole("seed", seed, least=0)
+    if seed >= 2**63:
+        raise ValueError(f"seed must be below 2**63, got {seed}")
     if patience is not None:
         check_whole("patience", patience)
         if validation is None:
             raise ValueError("patience needs a validation set to judge by: pass validation=")
     if optimizer is not None:
+        check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
         own = {id(parameter) for parameter in model.parameters()}
         if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
             raise ValueError(
@@ -182,46 +237,24 @@ def _check_fit(
 def automatic_device() -> torch.device:
     """Return the accelerator where there is one, else the CPU."""
     available = torch.accelerator.is_available()
-    return torch.accelerator.current_accelerator() if available else torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator() if available else None
+    return accelerator or torch.device("cpu")
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (AssertionError, NotImplementedError, RuntimeError) as error:  # each backend its own
+        raise ValueError(
+            f"device {device!r} cannot be used here: {error}; None takes what there is"
+        ) from error
 
 
 def _moved(digits: Digits, device: torch.device) -> Digits:
     return Digits(digits.images.to(device), digits.labels.to(device))
 
 
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed what draws at random inside the block; give the caller's state back after it."""
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        yield
-
-
-def _batches(
-    digits: Digits, batch_size: int, augment: Callable[[Tensor], Tensor] | None
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Go through all of ``digits`` once, in a new order."""
-    order = torch.randperm(len(digits), device=digits.labels.device)
-    for chosen in order.split(batch_size):
-        images = digits.images[chosen]
-        yield (augment(images) if augment else images), digits.labels[chosen]
-
-
-def _update(
-    model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    criterion: Callable[[Tensor, Tensor], Tensor],
-    optimizer: Optimizer,
-    scheduler: LRScheduler | None,
-) -> tuple[Tensor, Tensor]:
-    """Learn from one batch; return its loss and error before the update, still on the device."""
-    model.train()
-    scores = model(images)
-    loss = criterion(scores, labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    if scheduler is not None:
-        scheduler.step()
-    return loss.detach(), (scores.argmax(dim=1) != labels).float().mean()
+def _judged(model: nn.Module, validation: Digits) -> Evaluation:
+    """Evaluate; all processes go by the first one's scores, so that they decide alike."""
+    result = evaluate(model, validation)
+    return Evaluation(parallel.from_first(result.scores), result.labels)

@@ -8,6 +8,7 @@ matplotlib is set to.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -37,7 +38,7 @@ __all__ = [
     "use_style",
 ]
 
-WRONG = "#d55e00"
+WRONG = "#d55e00"  # of mistakes; not one of COLORS, which a fork may change for its layers
 LEAST_COLUMNS = 4  # fewer digits are not drawn larger
 LABEL = 0.2  # inches, for the label over a digit
 MARGIN = 0.04  # around an image, of its side
@@ -130,7 +131,7 @@ def _draw_digits(digits: Digits, answers: Tensor, columns: int) -> Figure:
     rows, side = math.ceil(len(digits) / columns), WIDTH / max(columns, LEAST_COLUMNS)
     pitch = 1 + LABEL / side  # from row to row, in images
     fig, ax = full_figure(side * columns, side * pitch * rows)
-    images = digits.images[:, 0].numpy()
+    images = digits.images[:, 0].cpu().numpy()
     shades = {"cmap": "Greys", "vmin": images.min(), "vmax": images.max()}
     answered = zip(images, digits.labels.tolist(), answers.tolist(), strict=True)
     for i, (image, label, answer) in enumerate(answered):
@@ -139,10 +140,10 @@ def _draw_digits(digits: Digits, answers: Tensor, columns: int) -> Figure:
         wrong = answer != label
         color = WRONG if wrong else COLORS["input"]
         ax.imshow(image, extent=(left, right, bottom, top), **shades)
-        frame = {"fill": False, "edgecolor": color, "linewidth": 2 if wrong else 0.5}
-        ax.add_patch(Rectangle((left, top), right - left, bottom - top, **frame))
+        frame: dict[str, Any] = {"edgecolor": color, "linewidth": 2 if wrong else 0.5}
+        ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, **frame))
         title = f"{label}→{answer}" if wrong else str(label)
-        look = {"color": WRONG, "fontweight": "bold"} if wrong else {}
+        look: dict[str, Any] = {"color": WRONG, "fontweight": "bold"} if wrong else {}
         ax.text((left + right) / 2, top - 0.03, title, ha="center", va="bottom", **look)
     ax.set(xlim=(0, columns), ylim=(rows * pitch, 0))
     return fig

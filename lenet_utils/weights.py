@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import safetensors
 import safetensors.torch
-from torch import nn
+from torch import Tensor, nn
 
+from .checks import check_kind
 from .files import atomic_path
 
 __all__ = ["load_weights", "read_metadata", "save_weights"]
@@ -31,13 +32,26 @@ def save_weights(
 
     Raises
     ------
+    TypeError
+        If ``model`` is no module, or a note no text.
     OSError
         If the file cannot be written.
     """
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    check_kind("model", model, nn.Module, "such as LeNet5()")
+    for name, note in (metadata or {}).items():
+        check_kind(f"metadata[{name!r}]", note, str, "notes are text: str(...) makes it of others")
+    write_tensors(model.state_dict(), path, metadata or {})
+
+
+def write_tensors(
+    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
+) -> None:
+    """Write ``tensors`` by name with notes beside them; the file is complete or not there."""
+    # Copies, for safetensors refuses tensors that share memory, as tied weights do.
+    whole = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
-            safetensors.torch.save_file(tensors, temporary, metadata=dict(metadata or {}))
+            safetensors.torch.save_file(whole, temporary, metadata=dict(metadata))
         except safetensors.SafetensorError as error:  # a full disk, for one
             raise OSError(f"cannot write {path}: {error}") from error
 
@@ -54,12 +68,15 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    TypeError
+        If ``model`` is no module.
     OSError
         If the file cannot be opened.
     ValueError
         If it is no safetensors file or holds the weights of another network.
     """
-    with _opening(path):
+    check_kind("model", model, nn.Module, "such as LeNet5()")
+    with opening(path):
         tensors = safetensors.torch.load_file(path)
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
@@ -83,12 +100,13 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ValueError
         If it is no safetensors file.
     """
-    with _opening(path), safetensors.safe_open(path, framework="pt") as file:
+    with opening(path), safetensors.safe_open(path, framework="pt") as file:
         return file.metadata() or {}
 
 
 @contextmanager
-def _opening(path: str | os.PathLike[str]) -> Iterator[None]:
+def opening(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the file in what goes wrong when it is read."""
     try:
         yield
     except OSError as error:
