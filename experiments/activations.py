@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from runs import arguments, is_recorded, provenance, record
+from runs import arguments, fit_whole, is_recorded, provenance, record
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
@@ -37,7 +37,6 @@ from lenet_utils import (
     SparseConv2d,
     Splits,
     evaluate,
-    fit,
     load_mnist,
     one_cycle,
 )
@@ -161,13 +160,13 @@ def run(
     variant: str, seed: int, train_size: int, epochs: int
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Train once; return the row to record and the curve of the run."""
-    started = time.perf_counter()
+    started, origin = time.perf_counter(), provenance()
     recipe = RECIPES[variant]
     mnist = load(recipe.scaling)
     train = mnist.train[:train_size]
     torch.manual_seed(seed)
     model = recipe.model()
-    history = fit(
+    history = fit_whole(
         model, train, mnist.validation, epochs=epochs, batch_size=64, seed=seed, progress=False,
         **recipe.training(model),
     )  # fmt: skip
@@ -181,7 +180,7 @@ def run(
         "escaped_after": updates_to_escape(history),
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(time.perf_counter() - started, 1),
-        **provenance(),
+        **origin,
     }
     return row, curve(history).assign(**key)
 

@@ -20,6 +20,7 @@ from lenet_utils.rbf import Negation, RBFOutput
 __all__ = ["train_one_by_one"]
 
 Array = np.ndarray
+_PLAIN = {"padding": (0, 0), "dilation": (1, 1), "groups": 1}  # convolutions with a twin
 
 
 def train_one_by_one(
@@ -37,6 +38,9 @@ def train_one_by_one(
     leaves = [leaf for leaf in model.modules() if not list(leaf.children())]
     steps = [_step(leaf, {n: rates[names[id(p)]] for n, p in leaf.named_parameters()})
              for leaf in leaves]  # fmt: skip
+    first = next((step for step in steps if step.rates), None)
+    if first is not None:
+        first.below = False
     slope = _score_gradient(criterion)
     wrong = 0
     for x, label in zip(digits.images.numpy(), digits.labels.tolist(), strict=True):
@@ -46,7 +50,7 @@ def train_one_by_one(
         gradient = slope(x, label)
         for step in reversed(steps):
             gradient = step.backward(gradient)
-            if gradient is None:  # the first layer with weights: nothing below can learn
+            if not step.below:
                 break
     for step in steps:
         step.finish()
@@ -95,6 +99,8 @@ def _score_gradient(criterion: Callable[[Tensor, Tensor], Tensor]) -> Callable[[
 class _Step:
     """One layer: ``forward`` keeps what ``backward`` needs; ``backward`` learns on its way."""
 
+    below = True  # whether a layer below can learn; not from the first that has weights
+
     def __init__(self, layer: nn.Module, rates: Mapping[str, Array]) -> None:
         self.layer, self.rates = layer, rates
 
@@ -109,7 +115,7 @@ class _Step:
 
 
 class _Convolution(_Step):
-    """A convolution as one matrix product with the patches under the kernel."""
+    """A convolution as one matrix product with the patches under the square kernel."""
 
     def __init__(self, layer: nn.Module, rates: Mapping[str, Array]) -> None:
         super().__init__(layer, rates)
@@ -120,8 +126,12 @@ class _Convolution(_Step):
         self.places: Array | None = None
 
     def matrices(self) -> tuple[Array, Array]:
-        weight = self.layer.weight.detach().numpy()
-        self.size, self.below = weight.shape[-1], weight.shape[1] > 1
+        layer = self.layer
+        given = {name: getattr(layer, name) for name in _PLAIN}
+        if given != _PLAIN:
+            raise ValueError(f"convolutions must have {_PLAIN}, got {given}; nn.ConstantPad2d pads")
+        weight = layer.weight.detach().numpy()
+        self.size = layer.kernel_size[0]
         return weight.reshape(len(weight), -1), self.rates["weight"].reshape(len(weight), -1)
 
     def forward(self, x: Array) -> Array:
@@ -146,6 +156,10 @@ class _Convolution(_Step):
             self.bias -= self.rates["bias"][:, None] * g.sum(1, keepdims=True)
         return None if down is None else self.fold(down)
 
+    def finish(self) -> None:
+        own = self.layer.weight.detach().numpy()
+        own[:] = self.weight.reshape(own.shape)  # which is a copy if they are channels_last
+
     def fold(self, down: Array) -> Array:
         """Add each patch's gradient to the pixels it was cut from."""
         pixels = int(np.prod(self.shape))
@@ -167,7 +181,7 @@ class _SparseConvolution(_Convolution):
 
     def matrices(self) -> tuple[Array, Array]:
         layer = self.layer
-        self.size, self.below = layer.kernel_size, True
+        self.size = layer.kernel_size
         self.where = layer.positions.numpy()
         blocks = (layer.out_maps * layer.in_maps, self.size**2)
         weight, rate = np.zeros(blocks, np.float32), np.zeros(blocks, np.float32)

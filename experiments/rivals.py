@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from runs import RESULTS, all_training_digits, provenance, run_all
+from runs import RESULTS, all_training_digits, fit_whole, provenance, run_all
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge, RidgeClassifier
@@ -32,7 +32,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 from torch import nn
 
-from lenet_utils import Digits, ScaledTanh, distort, evaluate, fit, load_mnist
+from lenet_utils import Digits, ScaledTanh, distort, evaluate, load_mnist
 
 __all__ = ["METHODS", "deslanted", "main", "plan", "run"]
 
@@ -138,7 +138,9 @@ def full(hidden: tuple[int, ...], distorted: bool, train: Digits, test: Digits, 
     model = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.001, weight_decay=0.01, fused=True)
     augment = distort if distorted else None
-    fit(model, train, epochs=20, optimizer=optimizer, augment=augment, seed=seed, progress=False)
+    fit_whole(
+        model, train, epochs=20, optimizer=optimizer, augment=augment, seed=seed, progress=False
+    )
     return evaluate(model, test).predictions.numpy()
 
 
@@ -185,7 +187,7 @@ BY_CHANCE = ("RBF", "-10")  # in the names of what depends on the seed
 def run(row: str, seed: int) -> dict[str, object]:
     """Learn once and return the line to record."""
     torch.set_num_threads(1)
-    started = time.perf_counter()
+    started, origin = time.perf_counter(), provenance()
     predictions, truth = METHODS[row](seed)
     return {
         "row": row,
@@ -194,7 +196,7 @@ def run(row: str, seed: int) -> dict[str, object]:
         "test_errors": int((predictions != truth).sum()),
         "test_size": len(truth),
         "seconds": round(time.perf_counter() - started, 1),
-        **provenance(),
+        **origin,
     }
 
 

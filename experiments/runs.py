@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import dask
 import pandas as pd
 import torch
 from distributed import Client, as_completed
 from tqdm import tqdm
 
 import lenet_utils
-from lenet_utils import Digits, Splits
+from lenet_utils import Digits, History, Splits, fit
 from lenet_utils.files import atomic_path
 
 __all__ = [
     "RESULTS",
     "all_training_digits",
     "arguments",
+    "fit_whole",
     "is_recorded",
     "provenance",
     "read_rows",
     "record",
     "run_all",
+    "workers_here",
 ]
 
 RESULTS = Path(lenet_utils.__file__).parent / "assets" / "results"
+# Dask looks at its workers up to a hundred times a second, and each look takes Python's lock away
+# from the training: on a busy machine that halves its speed. And it has them give freed memory back
+# at once, which costs a training that takes and frees it all the time a third of its speed. (Where
+# one of the two thresholds is set, the C library leaves both as they are.)
+QUIETLY = {
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "10s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 KEY = ("variant", "seed", "train_size", "epochs")  # what makes two runs the same run
 
 
@@ -72,23 +90,49 @@ def run_all(
 
     ``run`` is called with what names a run, on a Dask worker, and returns its row. Without a
     ``scheduler`` the workers are processes of this machine, one for each core; with one they are
-    those of its cluster, which must have this checkout installed. A row is written as soon as its
-    run ends, here and nowhere else; a worker that dies loses its current run only, which Dask gives
-    to another.
+    those of its cluster, which must have this checkout installed and ``experiments`` on PYTHONPATH.
+    A row is written as soon as its run ends, here and nowhere else; a worker that dies loses its
+    current run only, which Dask gives to another.
     """
     open_runs = [dict(names) for names in wanted if not is_recorded(path, names, tuple(names))]
     if not open_runs:
         return
-    workers = min(len(open_runs), os.cpu_count() or 1)
-    here = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    # Without an address the client starts a cluster here and ends it, also when a run fails.
-    connection = Client(scheduler) if scheduler else Client(**here)
+    run, count = _importable(run), min(len(open_runs), os.cpu_count() or 1)
+    connection = Client(scheduler) if scheduler else workers_here(count)
     with connection as client, tqdm(total=len(open_runs), unit="run") as bar:
         futures = {client.submit(run, **names, pure=False): names for names in open_runs}
         for future, row in as_completed(futures, with_results=True):
             record(path, [row], tuple(futures[future]))
             bar.set_postfix_str(" ".join(str(name) for name in futures[future].values()))
             bar.update()
+
+
+def _importable(run: Callable[..., dict[str, object]]) -> Callable[..., dict[str, object]]:
+    """Return ``run`` from the module of the script that was started.
+
+    That script is ``__main__`` only here; in the processes of a cluster ``__main__`` is another.
+    """
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if run.__module__ != "__main__" or script is None:
+        return run
+    found: Callable[..., dict[str, object]]
+    found = getattr(importlib.import_module(Path(script).stem), run.__name__)
+    return found
+
+
+def fit_whole(*arguments: Any, **options: Any) -> History:
+    """Call `fit`, and pass Ctrl-C on where it stopped: half a training is no result."""
+    history = fit(*arguments, **options)
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return history
+
+
+def workers_here(count: int) -> Client:
+    """Start ``count`` processes here; they end with the client, also when a run fails."""
+    with dask.config.set(QUIETLY):
+        # Any free port: the usual one may be another cluster's.
+        return Client(n_workers=count, threads_per_worker=1, dashboard_address=":0")
 
 
 def all_training_digits(mnist: Splits) -> Digits:
@@ -98,7 +142,7 @@ def all_training_digits(mnist: Splits) -> Digits:
 
 
 def provenance() -> dict[str, object]:
-    """Return with what the numbers of a row were made."""
+    """Return with what the numbers of a row are made; to be called before they are."""
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -118,6 +162,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache  # what is checked out later is not what runs here
 def _commit() -> str:
     """Return the commit checked out, 'uncommitted' where there is none or something has changed."""
     folder = Path(__file__).parent
@@ -147,5 +192,7 @@ def arguments(
     parser.add_argument("--out", type=Path, default=RESULTS / out, help="the CSV to add to")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     options = parser.parse_args(None if given is None else list(given))
+    if not 1 <= options.train_size <= 55_000:
+        parser.error(f"there are 55,000 training digits, --train-size got {options.train_size:,}")
     torch.set_num_threads(options.threads)
     return options

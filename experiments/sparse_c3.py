@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from runs import arguments, is_recorded, provenance, record
+from runs import arguments, fit_whole, is_recorded, provenance, record
 from torch import nn
 
 from lenet_utils import (
@@ -27,7 +27,6 @@ from lenet_utils import (
     LeNet5,
     Splits,
     evaluate,
-    fit,
     layer_outputs,
     load_mnist,
     one_cycle,
@@ -62,12 +61,12 @@ def build(variant: str, seed: int) -> LeNet5:
 
 def run(mnist: Splits, variant: str, seed: int, train_size: int, epochs: int) -> dict[str, object]:
     """Train once and return the row to record."""
-    started = time.perf_counter()
+    started, origin = time.perf_counter(), provenance()
     train = mnist.train[:train_size]
     model = build(variant, seed)
     # All spelled out, so that a change of the package's defaults changes no result here.
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.003, weight_decay=0.01, fused=True)
-    fit(
+    fit_whole(
         model, train, mnist.validation, epochs=epochs, batch_size=64, optimizer=optimizer,
         schedule=one_cycle, seed=seed, progress=False,
     )  # fmt: skip
@@ -82,7 +81,7 @@ def run(mnist: Splits, variant: str, seed: int, train_size: int, epochs: int) ->
         "c3_correlation": round(c3_correlation(model, mnist.validation[:1_000]), 4),
         "parameters": sum(p.numel() for p in model.parameters()),
         "seconds": round(time.perf_counter() - started, 1),
-        **provenance(),
+        **origin,
     }
 
 
