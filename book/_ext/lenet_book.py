@@ -30,9 +30,10 @@ CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions below to the moments of a build."""
-    # Sphinx writes all pages anew when a setting changes: so an edit of this file counts as one.
-    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    app.add_config_value("lenet_book_source", source, "html", str)
+    # Sphinx makes all pages anew when a setting changes: an edit of our extensions counts as one.
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    app.add_config_value("lenet_book_sources", digest, "env", str)
     app.connect("config-inited", choose_execution_cache)
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
@@ -60,10 +61,10 @@ def choose_execution_cache(app: Sphinx, config: Config) -> None:
 
 
 def package_digest(root: Path) -> str:
-    """Return a short hash of what cells depend on: `lenet_utils` with its assets, and the lock."""
+    """Return a short hash of what cells depend on: `lenet_utils`, its colours, and the lock."""
     package = root / "lenet_utils"
     files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(os.environ.get("LENET_COLORS", "").encode())
     for path in sorted([*files, root / "requirements.txt"]):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")

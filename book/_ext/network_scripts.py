@@ -1,0 +1,206 @@
+"""The trained networks and a few digits, written as classic scripts for the browser.
+
+A script works from file://, where a page may not fetch data. Tensors are float32 in base64, so the
+browser computes with the very weights that PyTorch has.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from matplotlib import colormaps
+from torch import Tensor, nn
+
+from lenet_utils import (
+    Digits,
+    LeNet,
+    LeNet1,
+    LeNet5,
+    RBFOutput,
+    ScaledTanh,
+    SparseConv2d,
+    Subsampling,
+    digit_codes,
+    evaluate,
+    load_mnist,
+)
+from lenet_utils.files import atomic_path
+from lenet_utils.parts import WEIGHTS
+from lenet_utils.rbf import CODE_SHAPE, Negation
+from lenet_utils.style import COLORS, layer_label
+from lenet_utils.tiles import SIGNED
+from lenet_utils.weights import read_metadata
+
+EXAMPLES = 5  # of each class
+MISTAKES = 10  # of each network
+FRAME = 6  # pixels around LeNet-1's 16x16
+
+
+@dataclass(frozen=True)
+class Network:
+    """One that the panels offer: its name, where it comes from, and whether it reads 16x16."""
+
+    title: str
+    model: type[LeNet]
+    weights: str = "plain"
+    shrunk: bool = False  # its digits are shrunk to 16x16, then framed: preprint p. 13
+
+    def trained(self) -> LeNet:
+        return self.model.from_pretrained(self.weights)
+
+    def test_digits(self) -> Digits:
+        """Return the 10,000 test digits as this network gets them."""
+        test = load_mnist(size=16 if self.shrunk else self.model.size).test
+        frame = 4 * [FRAME if self.shrunk else 0]
+        return Digits(F.pad(test.images, frame, value=float(test.images.min())), test.labels)
+
+    def measured(self) -> dict[str, str]:
+        """Return what is noted beside the weights: among others how many test digits it missed."""
+        return read_metadata(WEIGHTS / self.model.pretrained[self.weights])
+
+
+OFFERED = {
+    "lenet1": Network("LeNet-1", LeNet1, shrunk=True),
+    "lenet5": Network("LeNet-5", LeNet5),
+    "lenet5-dist": Network("LeNet-5 [dist]", LeNet5, "dist"),
+}
+
+
+def write_scripts(folder: Path) -> None:
+    """Write into ``folder`` one script for each network, and one for the digits and colours."""
+    mistakes: list[int] = []
+    for key, network in OFFERED.items():
+        described = describe(network)
+        mistakes += described["mistakes"]
+        _write(folder / f"{key}.js", f"lenet.addNetwork({json.dumps(key)}, {_json(described)});")
+    shared = {
+        "bitmap": dict(zip(("rows", "columns"), CODE_SHAPE, strict=True)),
+        "codes": digit_codes().int().tolist(),
+        "colors": COLORS,
+        "signed": _base64(signed_colors()),
+        **digits(mistakes),
+    }
+    _write(folder / "digits.js", f"Object.assign(lenet, {_json(shared)});")
+
+
+# --- Networks ------------------------------------------------------------------------------------
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """Return a network as the browser's network.js takes it, its first mistakes among the rest."""
+    model, notes = network.trained(), network.measured()
+    wrong = evaluate(model, network.test_digits()).mistakes
+    return {
+        "title": network.title,
+        "size": model.size,
+        "shrunk": network.shrunk,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "testErrors": int(notes["test_errors"]),
+        "testSize": int(notes["test_size"]),
+        "layers": [describe_layer(name, layer) for name, layer in model.named_children()],
+        "mistakes": wrong[:MISTAKES].tolist(),
+    }
+
+
+def describe_layer(name: str, layer: nn.Module) -> dict[str, Any]:
+    """Return a layer's kind, weights and squashing function.
+
+    Raises
+    ------
+    TypeError
+        If it has another part than the published networks have.
+    """
+    passed_over = (nn.Sequential, nn.Flatten, Negation)
+    first, *rest = (part for part in layer.modules() if not isinstance(part, passed_over))
+    unknown = [part for part in rest if not isinstance(part, ScaledTanh)]
+    if type(first) not in DESCRIBED or len(rest) > 1 or unknown:
+        raise TypeError(f"network.js has no layer like {name}: {layer}")
+    squash = {"amplitude": rest[0].amplitude, "slope": rest[0].slope} if rest else None
+    return {"name": layer_label(name), **DESCRIBED[type(first)](first), "squash": squash}
+
+
+def _convolution(layer: nn.Conv2d | SparseConv2d) -> dict[str, Any]:
+    sparse = isinstance(layer, SparseConv2d)
+    inputs = layer.in_maps if sparse else layer.in_channels
+    everything = [list(range(inputs))] * len(layer.weight)
+    return {
+        "kind": "convolution",
+        "inputs": inputs,
+        "window": layer.weight.shape[-1],
+        "stride": 1,
+        "table": layer.table if sparse else everything,
+        "kernels": _base64(layer.weight),
+        "bias": _base64(layer.bias),
+    }
+
+
+def _subsampling(layer: Subsampling) -> dict[str, Any]:
+    coefficient, bias = _base64(layer.coefficient), _base64(layer.bias)
+    return {
+        "kind": "subsampling",
+        "window": 2,
+        "stride": 2,
+        "coefficient": coefficient,
+        "bias": bias,
+    }
+
+
+def _full(layer: nn.Linear) -> dict[str, Any]:
+    return {"kind": "full", "weight": _base64(layer.weight), "bias": _base64(layer.bias)}
+
+
+def _rbf(layer: RBFOutput) -> dict[str, Any]:
+    return {"kind": "rbf", "codes": _base64(layer.codes)}
+
+
+DESCRIBED: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
+    nn.Conv2d: _convolution,
+    SparseConv2d: _convolution,
+    Subsampling: _subsampling,
+    nn.Linear: _full,
+    RBFOutput: _rbf,
+}
+
+
+# --- Digits and colours --------------------------------------------------------------------------
+
+
+def digits(wanted: list[int]) -> dict[str, Any]:
+    """Return the first test digits of each class, and the ``wanted`` ones, by their position."""
+    test = load_mnist(size=28, scaling="unit").test
+    pixels = test.images.mul(255).round().byte()
+    by_class = [(test.labels == c).nonzero()[:EXAMPLES, 0].tolist() for c in range(10)]
+    kept = sorted({*wanted, *(index for one_class in by_class for index in one_class)})
+    return {
+        "digits": {
+            index: {"label": int(test.labels[index]), "pixels": _base64(pixels[index])}
+            for index in kept
+        },
+        "examples": by_class,
+    }
+
+
+def signed_colors() -> np.ndarray:
+    """Return ``(256, 3)`` bytes: the figures' colours, from far below 0 to far above."""
+    return colormaps[SIGNED](np.arange(256), bytes=True)[:, :3]
+
+
+def _base64(values: Tensor | np.ndarray) -> str:
+    array = values.detach().contiguous().numpy() if isinstance(values, Tensor) else values
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _write(path: Path, code: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"{code}\n", encoding="utf-8")

@@ -1,0 +1,204 @@
+/* The paper: a canvas on which one draws with mouse, finger, pen or keyboard.
+
+   What was done is kept as a list of deeds: a stroke, an example put on the paper, a clean sheet.
+   Undo drops the last one and does the others again. */
+(function () {
+  "use strict";
+  const lenet = (window.lenet = window.lenet || {});
+
+  const SIDE = 280; // pixels of the paper
+  const PEN = 22; // width of a stroke: about two pixels once the digit is 20 pixels high
+  const STEP = 10; // how far an arrow key moves the pen; with Shift a fifth of it
+  const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const HELP =
+    "Drawing paper. Draw with mouse or finger. By keyboard: arrow keys move the pen, Space " +
+    "lowers or lifts it, Backspace undoes, Delete clears.";
+
+  class Drawing {
+    /* `changed` is called after every piece of a stroke, and after every other deed. */
+    constructor(changed) {
+      this.changed = changed;
+      this.deeds = [];
+      this.stroke = null; // the one being drawn
+      this.pen = { x: SIDE / 2, y: SIDE / 4 }; // the keyboard's
+      this.isDown = false;
+      this.canvas = lenet.element("canvas", {
+        width: SIDE,
+        height: SIDE,
+        class: "lenet-paper",
+        tabindex: 0,
+        role: "application",
+        "aria-label": HELP,
+      });
+      this.cursor = lenet.element("span", { class: "lenet-pen", "aria-hidden": "true" });
+      this.holder = lenet.element("div", { class: "lenet-sheet" }, this.canvas, this.cursor);
+      this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+      this.listen();
+      this.showPen();
+    }
+
+    listen() {
+      const on = (name, listener) => this.canvas.addEventListener(name, listener.bind(this));
+      on("pointerdown", this.press);
+      on("pointermove", this.move);
+      on("pointerup", this.lift);
+      on("pointercancel", this.lift);
+      on("keydown", this.key);
+      on("blur", () => this.lower(false));
+    }
+
+    // --- Pointer -----------------------------------------------------------------------------
+
+    press(event) {
+      if (event.button !== 0 || this.stroke) return;
+      this.canvas.setPointerCapture(event.pointerId);
+      this.lower(false);
+      this.begin(this.place(event));
+    }
+
+    move(event) {
+      if (!this.stroke || this.isDown) return; // it is the keyboard's stroke, or nobody's
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const part of events.length ? events : [event]) this.extend(this.place(part));
+      this.changed();
+    }
+
+    lift() {
+      if (!this.isDown) this.stroke = null;
+    }
+
+    place(event) {
+      const box = this.canvas.getBoundingClientRect();
+      return {
+        x: ((event.clientX - box.left) / box.width) * SIDE,
+        y: ((event.clientY - box.top) / box.height) * SIDE,
+      };
+    }
+
+    // --- Keyboard ----------------------------------------------------------------------------
+
+    key(event) {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key in ARROWS) this.walk(ARROWS[event.key], event.shiftKey ? STEP / 5 : STEP);
+      else if (event.key === " ") this.lower(!this.isDown);
+      else if (event.key === "Backspace") this.undo();
+      else if (event.key === "Delete") this.clear();
+      else return;
+      event.preventDefault(); // the page would scroll
+    }
+
+    walk([right, down], step) {
+      this.pen.x = lenet.clamp(this.pen.x + right * step, 0, SIDE);
+      this.pen.y = lenet.clamp(this.pen.y + down * step, 0, SIDE);
+      this.showPen();
+      if (!this.isDown) return;
+      this.extend({ ...this.pen });
+      this.changed();
+    }
+
+    /* Lower the keyboard's pen onto the paper, or lift it. */
+    lower(isDown) {
+      if (this.isDown === isDown) return;
+      this.isDown = isDown;
+      this.showPen();
+      if (isDown) this.begin({ ...this.pen });
+      else this.stroke = null;
+    }
+
+    showPen() {
+      this.cursor.style.left = `${(100 * this.pen.x) / SIDE}%`;
+      this.cursor.style.top = `${(100 * this.pen.y) / SIDE}%`;
+      this.cursor.classList.toggle("is-down", this.isDown);
+    }
+
+    // --- Deeds -------------------------------------------------------------------------------
+
+    begin(point) {
+      this.stroke = { points: [point] };
+      this.deeds.push(this.stroke);
+      this.dot(point);
+      this.changed();
+    }
+
+    extend(point) {
+      this.segment(this.stroke.points.at(-1), point);
+      this.stroke.points.push(point);
+    }
+
+    /* Put one of MNIST's digits, 28 x 28 bytes, on a clean sheet. */
+    load(pixels) {
+      this.act({ pixels });
+    }
+
+    clear() {
+      if (!this.isBlank()) this.act({ clean: true });
+    }
+
+    undo() {
+      this.stroke = null;
+      this.lower(false);
+      if (this.deeds.pop()) this.redo();
+    }
+
+    act(deed) {
+      this.stroke = null;
+      this.lower(false);
+      this.deeds.push(deed);
+      this.redo();
+    }
+
+    redo() {
+      const last = this.deeds.findLastIndex((deed) => !deed.points);
+      this.context.clearRect(0, 0, SIDE, SIDE);
+      if (this.deeds[last]?.pixels) this.enlarge(this.deeds[last].pixels);
+      for (const { points } of this.deeds.slice(last + 1)) {
+        this.dot(points[0]);
+        points.slice(1).forEach((point, i) => this.segment(points[i], point));
+      }
+      this.changed();
+    }
+
+    isBlank() {
+      return this.deeds.length === 0 || this.deeds.at(-1).clean === true;
+    }
+
+    /* The pixels of the example on the paper, if nothing was drawn over it since; or null. */
+    example() {
+      return this.deeds.at(-1)?.pixels ?? null;
+    }
+
+    // --- Ink ---------------------------------------------------------------------------------
+
+    dot({ x, y }) {
+      this.context.beginPath();
+      this.context.arc(x, y, PEN / 2, 0, 2 * Math.PI);
+      this.context.fill();
+    }
+
+    segment(from, to) {
+      Object.assign(this.context, { lineWidth: PEN, lineCap: "round", strokeStyle: "black" });
+      this.context.beginPath();
+      this.context.moveTo(from.x, from.y);
+      this.context.lineTo(to.x, to.y);
+      this.context.stroke();
+    }
+
+    enlarge(pixels) {
+      const small = lenet.tile(lenet.FIELD, lenet.FIELD);
+      const image = new ImageData(lenet.FIELD, lenet.FIELD);
+      pixels.forEach((ink, i) => (image.data[4 * i + 3] = ink));
+      small.getContext("2d").putImageData(image, 0, 0);
+      this.context.drawImage(small, 0, 0, SIDE, SIDE);
+    }
+
+    /* How much ink there is, 0 to 255 for each pixel, row by row. */
+    opacity() {
+      const { data } = this.context.getImageData(0, 0, SIDE, SIDE);
+      const opacity = new Uint8Array(SIDE * SIDE);
+      for (let i = 0; i < opacity.length; i++) opacity[i] = data[4 * i + 3];
+      return opacity;
+    }
+  }
+
+  Object.assign(lenet, { ARROWS, Drawing, SIDE });
+})();
