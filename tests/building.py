@@ -1,18 +1,28 @@
-"""Building a book in a process of its own, as its users do."""
+"""Building a book in a process of its own, as its users do, and finding its pages."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [
+    TOC["root"],
+    *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]),
+]
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 
 
-def build(folder: Path) -> subprocess.CompletedProcess[str]:
+def build(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Build the book in ``folder`` as strictly as `make book` does; return code and messages."""
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
     return subprocess.run(
-        [sys.executable, "-c", JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"],
+        [*command, *options],
         cwd=folder,
         env={**os.environ, "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
@@ -21,3 +31,40 @@ def build(folder: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def book_pages() -> list[Path]:
+    """Return all built pages but the theme's templates, which land among its static files."""
+    pages = sorted(HTML.rglob("*.html"))
+    return [page for page in pages if "_static" not in page.relative_to(HTML).parts]
+
+
+# --- Throw-away books -----------------------------------------------------------------------------
+
+FRONT_MATTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+
+
+def start_book(book: Path) -> None:
+    """Make a book of one page in the folder ``book``, with the settings of the real one."""
+    for name in ("_ext", "_static", "_templates"):
+        shutil.copytree(ROOT / "book" / name, book / "book" / name)
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / name, book / name)
+    (book / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    (book / "lenet_utils").mkdir()
+    (book / "lenet_utils" / "__init__.py").write_text("")
+
+
+def write_page(book: Path, text: str) -> None:
+    """Write the page of a throw-away book."""
+    (book / "book" / "intro.md").write_text(f"{FRONT_MATTER}\n# A page\n\n{text}\n")

@@ -1,13 +1,49 @@
-"""What all tests share: MNIST loaded once, a fixed seed, and no network."""
+"""What all tests share: MNIST loaded once, a fixed seed, a browser, and no network."""
 
 import socket
 
 import pytest
 import torch
+from browsing import FLAGS, MISSING, find_chromium, without
+from building import ROOT, build, start_book
+from playwright.sync_api import sync_playwright
 
 from lenet_utils import load_mnist
 
+# Tests of the built book and of experiments, or of several processes; see `make check`.
+SLOW = {
+    "test_book",
+    "test_brand",
+    "test_experiments",
+    "test_lenet_book",
+    "test_notebooks",
+    "test_one_page",
+    "test_pages",
+    "test_paper_table",
+    "test_parallel",
+    "test_pdf",
+    "test_playground",
+    "test_popular_versions",
+    "test_reading_aids",
+    "test_rivals",
+    "test_sharing",
+}
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items):
+    """Mark as slow what needs the built book, or trains for longer than a moment.
+
+    A module's tests stay in one process, where they share what they prepare; so do all modules that
+    read or write the built book.
+    """
+    on_the_book = {item.module for item in items if "built" in item.fixturenames}
+    for item in items:
+        if item.module.__name__ in SLOW:
+            item.add_marker(pytest.mark.slow)
+        group = "book" if item.module in on_the_book else item.module.__name__
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,3 +92,31 @@ def cache(tmp_path_factory):
 def mnist(cache):
     """All of MNIST as the papers scaled it, 32x32; tests must not alter it."""
     return load_mnist(cache=cache)
+
+
+@pytest.fixture(scope="session")
+def built():
+    """Build the book, in place so that `make book` and `make test` share the executed chapters."""
+    result = build(ROOT)
+    assert result.returncode == 0, result.stdout[-8000:]
+
+
+@pytest.fixture
+def small_book(tmp_path, monkeypatch):
+    """A book of one page with the settings of the real one, in a folder with a space."""
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    book = tmp_path / "small book"
+    start_book(book)
+    return book
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; each test opens pages of its own with ``browser.new_page()``."""
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            without(MISSING)
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()

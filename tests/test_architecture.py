@@ -119,5 +119,5 @@ def test_the_model_is_left_as_it_is_and_the_figure_is_shown_once():
 
 
 def test_only_the_books_networks_are_drawn():
-    with pytest.raises(TypeError, match=r"expected one of this package's networks, got Linear"):
+    with pytest.raises(TypeError, match=r"model must be .* LeNet, got Linear; such as LeNet5\(\)"):
         architecture(nn.Linear(3, 4))

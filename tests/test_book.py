@@ -2,22 +2,17 @@
 
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
 from bs4 import BeautifulSoup, Tag
-from building import ROOT, build
+from building import CHAPTERS, HTML, ROOT, book_pages, build
 
 import lenet_utils
 
-HTML = ROOT / "_build" / "html"
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-CHAPTERS = [
-    TOC["root"],
-    *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]),
-]
+pytestmark = pytest.mark.usefixtures("built")
 
 # File names, hashes and the like: what generators write where nobody wrote an alternative text.
 MECHANICAL_ALT = re.compile(
@@ -26,25 +21,9 @@ MECHANICAL_ALT = re.compile(
 IN_ARTICLE = "article.bd-article"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def built():
-    """Build the book, in place so that `make book` and `make test` share the executed chapters."""
-    result = build(ROOT)
-    assert result.returncode == 0, result.stdout[-8000:]
-
-
 @cache
 def read(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-def pages() -> list[Path]:
-    return sorted(HTML.rglob("*.html")) if HTML.exists() else []
-
-
-def book_pages() -> list[Path]:
-    """Return all pages but the theme's templates, which land among its static files."""
-    return [page for page in pages() if "_static" not in page.relative_to(HTML).parts]
 
 
 def article(chapter: str) -> Tag:
@@ -64,7 +43,8 @@ def test_chapter_is_there_and_executed(chapter):
     page = article(chapter)
     assert page.h1 is not None
     assert page.h1.get_text(strip=True)
-    if "```{code-cell}" in (ROOT / f"{chapter}.md").read_text(encoding="utf-8"):
+    source = (ROOT / f"{chapter}.md").read_text(encoding="utf-8")
+    if source.count("```{code-cell}") > source.count(":tags: [remove-cell]"):
         assert page.select(".cell .cell_output"), "it has code cells, but no output"
 
 
@@ -120,6 +100,14 @@ def test_no_style_comes_from_another_host():
         assert not foreign, f"{sheet.name} loads {foreign}"
 
 
+def test_pages_are_linked_in_order():
+    for before, after in pairwise(CHAPTERS):
+        onward = read(HTML / f"{before}.html").select_one("a.right-next")["href"]
+        back = read(HTML / f"{after}.html").select_one("a.left-prev")["href"]
+        assert (HTML / before).parent / onward == HTML / f"{after}.html"
+        assert (HTML / after).parent / back == HTML / f"{before}.html"
+
+
 def test_internal_links_lead_somewhere():
     dead = []
     for page in book_pages():
@@ -130,12 +118,23 @@ def test_internal_links_lead_somewhere():
     assert not dead
 
 
+@cache
+def home_path() -> str:
+    """Return the path below which the book is published, as the page for wrong addresses has it."""
+    return read(HTML / "404.html").select_one(f"{IN_ARTICLE} a")["href"].removesuffix("index.html")
+
+
 def is_alive(page: Path, address: str) -> bool:
     """Say whether an address in ``page`` leads elsewhere, or to a file and a place that exist."""
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
         return True
-    target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    if (
+        page.name == "404.html" and parts.path
+    ):  # shown at any place, so its addresses begin at the site's root
+        target = HTML / unquote(parts.path).removeprefix(home_path())
+    else:
+        target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
     if not target.is_file():
         return False
     fragment = unquote(parts.fragment)

@@ -64,7 +64,7 @@ def test_a_count_must_be_a_whole_number_of_at_least_one(value):
 
 @pytest.mark.parametrize("value", [0, -0.5, math.nan, "1", True, None])
 def test_a_positive_number_must_be_one(value):
-    with pytest.raises(ValueError, match=f"slope must be positive, got {value!r}"):
+    with pytest.raises(ValueError, match=f"slope must be positive and finite, got {value!r}"):
         check_positive("slope", value)
 
 

@@ -137,6 +137,14 @@ def test_the_model_is_left_in_its_mode_and_runs_as_in_evaluation(training):
     assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
 
 
+def test_a_frozen_layer_stays_frozen():
+    model = LeNet1(normalization=nn.BatchNorm2d)
+    model.h1.eval()
+    evaluate(model, Digits(torch.randn(2, 1, 28, 28), torch.arange(2)))
+    assert model.training
+    assert not any(part.training for part in model.h1.modules())
+
+
 def test_the_mode_is_given_back_after_an_error_too():
     model = LeNet1()
     with pytest.raises(ValueError, match="LeNet1 expects images"):

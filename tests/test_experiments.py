@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lenet_utils import C3_TABLE, load_mnist
+from lenet_utils import C3_TABLE, LeNet5, load_mnist
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import activations
@@ -183,6 +183,23 @@ def test_interrupted_experiment_goes_on_where_it_stopped(command, monkeypatch) -
     after = pd.read_csv(sparse_c3.main(command))
     assert len(second.done) == 5
     pd.testing.assert_frame_equal(after.iloc[:4], before)
+
+
+def test_half_a_training_is_no_result() -> None:
+    """`fit` returns what there is after Ctrl-C; an experiment must not record that."""
+    digits = load_mnist(size=32).train[:64]
+
+    def stopped(scores, labels):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.fit_whole(LeNet5(), digits, epochs=1, criterion=stopped, progress=False)
+
+
+def test_more_digits_than_there_are_is_refused(command, capsys) -> None:
+    with pytest.raises(SystemExit):
+        sparse_c3.main([*command, "--train-size", "60000"])
+    assert "there are 55,000 training digits" in capsys.readouterr().err
 
 
 def test_more_seeds_keep_the_old_ones(command, monkeypatch) -> None:

@@ -14,7 +14,7 @@ from lenet_utils import (
     Subsampling,
     connection_matrix,
 )
-from lenet_utils.layers import uniform_by_fan_in_
+from lenet_utils.layers import UnitBias, uniform_by_fan_in_
 
 # LeCun et al. 1998, Table I: a row for each map of S2, a column for each map of C3.
 C3_GRID = """
@@ -224,8 +224,8 @@ def test_a_bad_row_of_a_table_is_named(table, row):
         (lambda: SparseConv2d([(0,)], in_maps=0), "in_maps must be a whole number"),
         (lambda: SparseConv2d([(0,)], in_maps=1, kernel_size=2.5), "kernel_size must be .* 2.5"),
         (lambda: Subsampling(0), "maps must be a whole number of at least 1, got 0"),
-        (lambda: ScaledTanh(amplitude=0), "amplitude must be positive, got 0"),
-        (lambda: ScaledTanh(slope=math.nan), "slope must be positive, got nan"),
+        (lambda: ScaledTanh(amplitude=0), "amplitude must be positive and finite, got 0"),
+        (lambda: ScaledTanh(slope=math.nan), "slope must be positive and finite, got nan"),
         (lambda: uniform_by_fan_in_(torch.zeros(1), 0), "fan_in must be .* got 0"),
     ],
 )
@@ -244,3 +244,26 @@ def test_subsampling_refuses_what_does_not_fit(shape):
 def test_sparse_convolution_refuses_what_does_not_fit(shape):
     with pytest.raises(ValueError, match=r"expected \(N, 6, H, W\) with H and W at least 5, got"):
         SparseConv2d(C3_TABLE, in_maps=6)(torch.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shown"),
+    [
+        (ScaledTanh(), "ScaledTanh(amplitude=1.7159, slope=0.66667)"),
+        (Subsampling(6), "Subsampling(maps=6)"),
+        (
+            SparseConv2d(C3_TABLE, 6),
+            "SparseConv2d(6, 16, kernel_size=5, stride=1, kernels=60 of 96)",
+        ),
+        (UnitBias(12, 8, 8), "UnitBias(shape=(12, 8, 8))"),
+    ],
+)
+def test_a_printed_layer_shows_what_it_was_made_with(layer, shown):
+    assert str(layer) == shown
+
+
+def test_kept_weights_have_the_shapes_that_weight_files_hold():
+    shapes = {name: tuple(value.shape) for name, value in Subsampling(6).state_dict().items()}
+    assert shapes == {"coefficient": (6, 1, 1), "bias": (6, 1, 1)}
+    shapes = {name: tuple(p.shape) for name, p in SparseConv2d(C3_TABLE, 6).state_dict().items()}
+    assert shapes == {"weight": (60, 5, 5), "bias": (16,)}

@@ -1,23 +1,11 @@
 """The Sphinx extension and the settings, tried on throw-away books of one page."""
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 import pytest
-from building import ROOT, build
+from building import ROOT, build, write_page
 
-FRONT_MATTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-"""
 # Each run leaves a mark, so that runs can be counted.
 COUNTING_CELL = """
 ```{code-cell} ipython3
@@ -34,25 +22,6 @@ def extension():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture
-def small_book(tmp_path, monkeypatch):
-    """A book of one page with the settings of the real one, in a folder with a space."""
-    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-    book = tmp_path / "small book"
-    for name in ("_ext", "_static", "_templates"):
-        shutil.copytree(ROOT / "book" / name, book / "book" / name)
-    for name in ("_config.yml", "references.bib"):
-        shutil.copy(ROOT / name, book / name)
-    (book / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
-    (book / "lenet_utils").mkdir()
-    (book / "lenet_utils" / "__init__.py").write_text("")
-    return book
-
-
-def write_page(book: Path, text: str) -> None:
-    (book / "book" / "intro.md").write_text(f"{FRONT_MATTER}\n# A page\n\n{text}\n")
 
 
 def runs(book: Path) -> int:

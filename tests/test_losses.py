@@ -89,3 +89,14 @@ def test_the_networks_know_their_criterion():
     assert isinstance(LeNet5().criterion, DiscriminativeLoss)
     assert LeNet1().criterion is squared_error
     assert LeNet5(output=torch.nn.Linear(84, 10)).criterion is F.cross_entropy
+
+
+def test_the_targets_are_made_where_the_scores_are():
+    """On PyTorch's "meta" device, which computes shapes alone and mixes with no other."""
+    scores = torch.zeros(3, 10, device="meta")
+    labels = torch.zeros(3, dtype=torch.int64, device="meta")
+    assert squared_error(scores, labels).device.type == "meta"
+
+
+def test_the_printed_criterion_shows_its_j():
+    assert str(DiscriminativeLoss(0.5)) == "DiscriminativeLoss(j=0.5)"

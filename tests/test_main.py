@@ -10,14 +10,17 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from toy import at_call, interrupt
 
 import lenet_utils.__main__ as command_line
+import lenet_utils.training
 from lenet_utils import (
     Digits,
     LeNet1,
     LeNet5,
     Splits,
     evaluate,
+    fit,
     load_weights,
     save_weights,
     scale,
@@ -86,7 +89,8 @@ def digit(mnist, index, path):
 
 def test_train_writes_weights_history_and_curves_and_nothing_else(trained):
     written = sorted(path.name for path in trained.iterdir())
-    assert written == ["curves.png", "history.csv", "weights.safetensors"]
+    names = ["checkpoint.safetensors", "curves.png", "history.csv", "weights.safetensors"]
+    assert written == names
     history = pd.read_csv(trained / "history.csv")
     assert history.epoch.tolist() == [1, 2, 3]
     assert history.train_loss.is_monotonic_decreasing
@@ -117,6 +121,46 @@ def test_train_passes_on_what_it_is_told(tmp_path, few):
     assert run("train", "--out", tmp_path, *options) == 0
     assert few.asked == [{"name": "fashion", "size": 32, "scaling": "unit"}]
     load_weights(LeNet5(), tmp_path / "weights.safetensors")
+
+
+RUN = ["train", "--model", "lenet1", "--batch-size", 20, "--seed", 5, "--epochs", 3, "--out"]
+
+
+def test_resume_goes_on_to_the_weights_of_a_training_that_was_never_stopped(
+    trained, tmp_path, capsys, monkeypatch
+):
+    update, calls = lenet_utils.training.update, []
+
+    def stop_in_the_second_epoch(*arguments):
+        calls.append(1)
+        if len(calls) == 40:
+            raise OSError("no more of this")  # as good as a power cut: no Ctrl-C is tidied up after
+        return update(*arguments)
+
+    monkeypatch.setattr(lenet_utils.training, "update", stop_in_the_second_epoch)
+    assert run(*RUN, tmp_path) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    assert run(*RUN, tmp_path, "--resume") == 0
+    assert len(calls) == 40 + 60  # 30 updates an epoch, the first of three is not done again
+    first, again = (load_file(out / "weights.safetensors") for out in (trained, tmp_path))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert run(*RUN, tmp_path, "--resume") == 0
+    assert len(calls) == 100
+    capsys.readouterr()
+    assert run(*RUN, tmp_path, "--resume", "--patience", 3) == 1
+    assert "belongs to another training: its patience has 'None'" in capsys.readouterr().err
+
+
+def test_without_resume_a_training_begins_anew_whatever_is_there(tmp_path, trained):
+    (tmp_path / "checkpoint.safetensors").write_text("of something else")
+    assert run(*RUN, tmp_path) == 0
+    first, again = (load_file(out / "weights.safetensors") for out in (trained, tmp_path))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_resume_with_nothing_to_go_on_from_says_so_and_begins(tmp_path, capsys):
+    assert run(*RUN, tmp_path, "--resume") == 0
+    assert "no checkpoint.safetensors in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
@@ -251,6 +295,17 @@ def test_ctrl_c_before_the_first_epoch_writes_nothing(tmp_path, capsys, monkeypa
     assert not list(tmp_path.rglob("*.*"))
 
 
+def test_ctrl_c_after_an_epoch_writes_it_and_is_no_success(tmp_path, capsys, monkeypatch):
+    def stopped(model, train, validation, **options):  # in the second epoch
+        return fit(model, train[:200], validation, augment=at_call(3, interrupt), **options)
+
+    monkeypatch.setattr(command_line, "fit", stopped)
+    out = tmp_path / "run"
+    assert run("train", "--model", "lenet1", "--out", out) == 1
+    assert "--resume" in capsys.readouterr().out
+    assert (out / "weights.safetensors").exists()
+
+
 def test_a_loss_that_is_not_finite_is_an_exit_code(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
         "lenet_utils.models.LeNet.forward",
@@ -289,6 +344,7 @@ def test_wrong_use_ends_with_2_and_says_what_is_wrong(arguments, message, capsys
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_python_m_lenet_utils_is_the_same_program(tmp_path):
     command = [sys.executable, "-m", "lenet_utils", "evaluate", "--weights", "missing.safetensors"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from lenet_utils import (
+    Digits,
     DiscriminativeLoss,
     LeNet1,
     LeNet4,
@@ -14,10 +16,14 @@ from lenet_utils import (
     SparseConv2d,
     Subsampling,
     digit_codes,
+    evaluate,
+    load_mnist,
     squared_error,
 )
-from lenet_utils.models import MODELS, initialize_as_published
+from lenet_utils.models import MODELS, initialize_as_published, initialize_like_lush
+from lenet_utils.parts import WEIGHTS
 from lenet_utils.tables import H2_TABLE, LENET4_TABLE
+from lenet_utils.weights import read_metadata
 
 # Each word is a map of C3, its digits the maps of S2 that it reads: LeCun et al. 1998, Table I.
 TABLE_I = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
@@ -183,6 +189,14 @@ def test_the_criterion_follows_from_the_output():
         assert model.criterion is nn.functional.cross_entropy
 
 
+@pytest.mark.parametrize("make", [LeNet1989, LeNet1, LeNet4])
+def test_the_output_stays_squashed_whatever_the_activation(make):
+    """Else its criterion, which wants +1 and -1, would not fit."""
+    model = make(activation=nn.ReLU())
+    assert model.criterion is squared_error
+    assert model(torch.randn(20, 1, make.size, make.size)).min() < 0
+
+
 def test_the_tables_of_our_own_are_what_the_papers_say_of_them():
     """1989, p. 545: eight of twelve. 1998, preprint p. 13: 260,000 connections need 47 kernels."""
     assert [len(row) for row in H2_TABLE] == 12 * [8]
@@ -278,6 +292,17 @@ def test_dropout_follows_c5_and_f6_and_rests_in_evaluation():
     assert torch.equal(model(x), model(x))
 
 
+def test_a_slice_of_a_network_is_its_layers_by_their_names():
+    model, x = LeNet5(), torch.rand(1, 1, 32, 32)
+    first, last = model[:3], model[3:]
+    assert [name for name, _ in first.named_children()] == ["c1", "s2", "c3"]
+    assert type(first) is nn.Sequential
+    assert torch.equal(last(first(x)), model(x))
+    assert model[-1] is model.output
+    with pytest.raises(IndexError):
+        model[7]
+
+
 def test_each_layer_has_an_activation_of_its_own():
     slopes = [m for m in LeNet5(activation=nn.PReLU()).modules() if isinstance(m, nn.PReLU)]
     assert len({id(slope.weight) for slope in slopes}) == 6
@@ -309,6 +334,7 @@ def test_initialize_may_be_anything_applied_to_each_layer():
     ("options", "error", "message"),
     [
         ({"activation": nn.ReLU}, TypeError, r"activation must be a module such as nn.ReLU\(\)"),
+        ({"initialize": "xavier"}, TypeError, "initialize must be .* got 'xavier'; pass"),
         ({"activation": "relu"}, TypeError, "activation must be a module .* got 'relu'"),
         ({"pooling": nn.MaxPool2d(2)}, TypeError, r"pooling must be .* got MaxPool2d\("),
         ({"pooling": "max"}, TypeError, "pooling must be .* got 'max'"),
@@ -316,6 +342,7 @@ def test_initialize_may_be_anything_applied_to_each_layer():
         ({"normalization": nn.BatchNorm2d(6)}, TypeError, "normalization must be .* BatchNorm2d"),
         ({"dropout": 1.0}, ValueError, "dropout must be at least 0 and below 1, got 1.0"),
         ({"dropout": -0.1}, ValueError, "dropout must be .* got -0.1"),
+        ({"dropout": None}, ValueError, "dropout must be .* got None"),
         ({"connections": [(0,), (9,)]}, ValueError, "row 1 of the connection table .* got"),
     ],
 )
@@ -344,3 +371,46 @@ def test_images_of_another_shape_are_refused_with_the_remedy(make, shape):
     message = rf"{make.__name__} expects images of shape .* load_mnist\(size={make.size}\)"
     with pytest.raises(ValueError, match=message):
         make()(torch.zeros(shape))
+
+
+def test_lush_start_is_by_the_fan_in_of_each_row():
+    model = LeNet5()
+    model.apply(initialize_like_lush)
+    first, last = model.c3[0].weight[:3], model.c3[0].weight[-6:]
+    assert 0.9 * 75**-0.5 < first.abs().max() <= 75**-0.5
+    assert 0.9 * 150**-0.5 < last.abs().max() <= 150**-0.5
+    assert 0.9 * 400**-0.5 < model.c5[0].weight.abs().max() <= 400**-0.5
+
+
+# --- Trained weights ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("network", "name"), [(LeNet1, "plain"), (LeNet5, "plain"), (LeNet5, "dist")]
+)
+def test_pretrained_network_makes_the_errors_its_file_says(network, name):
+    model = network.from_pretrained(name)
+    notes = read_metadata(WEIGHTS / network.pretrained[name])
+    digits = load_mnist(size=16 if network is LeNet1 else 32).test
+    if network is LeNet1:
+        digits = Digits(F.pad(digits.images, (6, 6, 6, 6), value=-0.1), digits.labels)
+    errors = evaluate(model, digits).errors
+    assert not model.training
+    assert abs(errors - int(notes["test_errors"])) <= 2  # sums in another order, elsewhere
+    assert errors < 150
+    assert notes["recipe"] == "modern"
+    assert (notes["seed"], notes["train_size"]) == ("0", "60000")
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "known"),
+    [
+        (LeNet1, "dist", "'plain'"),
+        (LeNet4, "plain", "none"),
+        (LeNet5, "best", "'plain', 'dist'"),
+        (LeNet5, None, "'plain', 'dist'"),
+    ],
+)
+def test_unknown_weights_are_refused(network, name, known):
+    with pytest.raises(ValueError, match=f"no weights {name!r}; there are: {known}"):
+        network.from_pretrained(name)

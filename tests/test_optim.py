@@ -21,6 +21,19 @@ def some_digits(model, count=4):
     return torch.randn(count, 1, model.size, model.size).double(), torch.arange(count)
 
 
+def test_dropout_takes_no_part():
+    """The curvature is that of the network as in evaluation, and draws no numbers."""
+    digits = torch.randn(4, 1, 32, 32), torch.arange(4)
+    model, other = LeNet5(dropout=0.5), LeNet5()
+    other.load_state_dict(dict(zip(other.state_dict(), model.state_dict().values(), strict=True)))
+    before = torch.get_rng_state()
+    found = diagonal_curvature(model, *digits, squared_error).values()
+    assert torch.equal(torch.get_rng_state(), before)
+    expected = diagonal_curvature(other, *digits, squared_error).values()
+    assert all(torch.equal(h, same) for h, same in zip(found, expected, strict=True))
+    assert model.training
+
+
 # --- Against the exact Gauss-Newton diagonal ------------------------------------------------------
 
 
@@ -193,6 +206,21 @@ def test_unit_biases_have_the_curvature_of_their_unit():
     torch.testing.assert_close(ours["0.bias"], exact)
 
 
+@pytest.mark.parametrize("kernel", [3, (3, 1), (1, 2)])
+def test_an_average_weights_each_input_by_its_share(kernel):
+    """A unit moves its pool's output by 1 / area, and that every score by a weight."""
+    pool = nn.AvgPool2d(kernel)
+    pooled = pool(torch.zeros(1, 1, 6, 6))
+    model = nn.Sequential(UnitBias(1, 6, 6), pool, nn.Flatten(), nn.Linear(pooled.numel(), 10))
+    model = model.double()
+    images = torch.randn(3, 1, 6, 6).double()
+    ours = diagonal_curvature(model, images, torch.tensor([0, 1, 2]), squared_error)
+    own = model[3].weight.detach().square().sum(0).reshape(pooled.shape[1:])
+    area = 36 // pooled.numel()
+    each = F.interpolate(own[None], size=(6, 6), mode="nearest")[0] / area**2
+    torch.testing.assert_close(ours["0.bias"], each)
+
+
 # --- The step and the schedule --------------------------------------------------------------------
 
 
@@ -209,12 +237,47 @@ def test_a_step_is_eq_21():
     torch.testing.assert_close(model[1].weight.detach(), expected)
 
 
+def test_the_default_rates_are_the_papers():
+    """Preprint p. 10: eta starts at 0.0005, and mu is 0.02."""
+    (group,) = SDLM(nn.Linear(2, 2).parameters()).param_groups
+    assert (group["lr"], group["mu"]) == (0.0005, 0.02)
+
+
 def test_it_wants_a_curvature_before_the_first_step():
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 10))
     optimizer = SDLM(model.parameters())
     squared_error(model(torch.randn(1, 1, 2, 2)), torch.tensor([0])).backward()
-    with pytest.raises(RuntimeError, match="estimate_curvature"):
+    with pytest.raises(RuntimeError, match=r"^call estimate_curvature\(\) before the first step$"):
         optimizer.step()
+
+
+def test_a_step_takes_a_closure_and_leaves_parameters_without_a_gradient_alone():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Linear(4, 10))
+    digits = Digits(torch.randn(5, 1, 2, 2), torch.arange(5))
+    optimizer = SDLM(model.parameters())
+    optimizer.estimate_curvature(model, digits, squared_error)
+    model[1].requires_grad_(False)
+    kept, moved = (model[i].weight.detach().clone() for i in (1, 2))
+
+    def closure():
+        loss = squared_error(model(digits.images), digits.labels)
+        loss.backward()
+        return loss
+
+    before = squared_error(model(digits.images), digits.labels)
+    assert optimizer.step(closure).item() == before.item()
+    assert torch.equal(model[1].weight, kept)
+    assert not torch.equal(model[2].weight, moved)
+    assert optimizer.step() is None
+
+
+def test_the_parameters_of_another_model_are_refused():
+    optimizer = SDLM(nn.Linear(4, 10).parameters())
+    model, digits = nn.Sequential(nn.Flatten(), nn.Linear(4, 10)), torch.randn(2, 1, 2, 2)
+    with pytest.raises(
+        ValueError, match=r"^the optimizer holds a parameter that the model does not have$"
+    ):
+        optimizer.estimate_curvature(model, Digits(digits, torch.tensor([0, 1])), squared_error)
 
 
 @pytest.mark.parametrize("wrong", [{"lr": 0.0}, {"lr": -1.0}, {"mu": 0.0}, {"mu": float("nan")}])
@@ -231,6 +294,7 @@ def test_the_published_schedule():
     rates = []
     for _ in range(60):
         rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
         scheduler.step()
     assert rates[::3] == pytest.approx(PUBLISHED_RATES)
     assert rates[2::3] == pytest.approx(PUBLISHED_RATES)

@@ -53,6 +53,7 @@ before = state()
 """
 
 
+@pytest.mark.slow
 def test_importing_seeds_nothing_prints_nothing_and_changes_no_setting():
     program = LOOK_AROUND + f"import {', '.join(MODULES)}\n"
     program += "print(json.dumps([k for k, v in state().items() if v != before[k]]))"

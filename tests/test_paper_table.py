@@ -1,20 +1,22 @@
 """The table's runs: what they train on, how they are shared out, what a dead worker costs."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from lenet_utils import LeNet5
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import paper_table
 import runs
 
+EXPERIMENTS = Path(paper_table.__file__).parent
 RUN = {"row": "LeNet-5", "recipe": "as published", "train_size": 60_000, "epochs": 20}
 
 
@@ -31,7 +33,8 @@ def threads():
 def test_final_runs_take_all_training_digits_and_choosing_ones_leave_some():
     for choose, size in ((False, 60_000), (True, 55_000)):
         sizes = {w["row"]: w["train_size"] for w in plan(choose=choose)}
-        assert sizes.pop("1989 net") == (6_683 if choose else 7_291)
+        for small in ("1989 net", "1989 net [dist]"):
+            assert sizes.pop(small) == (6_683 if choose else 7_291)
         assert set(sizes.values()) == {size}
 
 
@@ -64,17 +67,34 @@ def test_a_choosing_run_never_reads_the_test_set(monkeypatch):
 
     monkeypatch.setattr(paper_table, "evaluate", counting)
     line = paper_table.run("1989 net", "as published", seed=0, train_size=200, epochs=1)
-    assert judged == [200, 7_091]
+    assert judged == [7_091, 200, 7_091]  # after the pass, and at the end
     assert line["test_errors"] is None
 
 
-def test_lush_start_is_by_the_fan_in_of_each_row():
-    model = LeNet5()
-    model.apply(paper_table.start)
-    first, last = model.c3[0].weight[:3], model.c3[0].weight[-6:]
-    assert 0.9 * 75**-0.5 < first.abs().max() <= 75**-0.5
-    assert 0.9 * 150**-0.5 < last.abs().max() <= 150**-0.5
-    assert 0.9 * 400**-0.5 < model.c5[0].weight.abs().max() <= 400**-0.5
+@pytest.mark.parametrize(("recipe", "later"), [("as published", False), ("modern", True)])
+def test_boosting_trains_three_networks_each_on_its_own_digits(monkeypatch, recipe, later):
+    """The first learns from distorted digits; ``later`` says whether the others' are, once more."""
+    seen = []
+    real = paper_table.RECIPES[recipe]
+
+    def spying(row, model, train, *rest):
+        seen.append((row.distorted, len(train), train.images))
+        return real(row, model, train, *rest)
+
+    monkeypatch.setitem(paper_table.RECIPES, recipe, spying)
+    row = paper_table.ROWS["Boosted LeNet-4 [dist]"]
+    train = row.digits()[0][:300]
+    model = paper_table.boosted(row, recipe, train, seed=0, epochs=1)
+    assert len(model.networks) == 3
+    assert [(distorted, count) for distorted, count, _ in seen] == [
+        (True, 300), (later, 300), (later, 300),
+    ]  # fmt: skip
+    assert torch.equal(seen[0][2], train.images)
+    first = model.networks[0].eval()
+    assert not torch.equal(seen[1][2], seen[2][2])
+    with torch.no_grad():
+        answers = [network(seen[2][2]).argmax(dim=1) for network in (first, model.networks[1])]
+    assert (answers[0] != answers[1]).all()
 
 
 # --- What is recorded -----------------------------------------------------------------------------
@@ -86,8 +106,8 @@ def test_recorded_runs_are_complete_and_of_all_training_digits():
     final = rows.dropna(subset="test_errors")
     columns = ["train_errors", "test_size", "parameters", "seconds", *list(runs.provenance())]
     assert not final[columns].isna().any(axis=None)
-    full = final["row"].map({"1989 net": 7_291}).fillna(60_000)
-    assert (final["train_size"] == full).all()
+    small = final["row"].str.startswith("1989")
+    assert (final["train_size"] == small.map({True: 7_291, False: 60_000})).all()
     assert final.groupby(["row", "recipe"])["seed"].nunique().ge(5).all()
 
 
@@ -135,10 +155,33 @@ def test_a_dead_worker_changes_neither_rows_nor_values(tmp_path):
     assert rows["square"].tolist() == [0, 1, 4, 9]
 
 
-def test_a_cluster_elsewhere_takes_the_runs(tmp_path):
-    from distributed import LocalCluster
+@pytest.fixture
+def cluster(tmp_path):
+    """A scheduler and a worker that know nothing of this process; gives the scheduler's address."""
+    told, environment = tmp_path / "scheduler.json", {**os.environ, "PYTHONPATH": str(EXPERIMENTS)}
+    parts = [
+        ("dask_scheduler", "--port", "0", "--no-dashboard"),
+        ("dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"),
+    ]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{name}", "--scheduler-file", told, *options],
+            **{"cwd": tmp_path, "env": environment, "stderr": subprocess.DEVNULL},
+        )
+        for name, *options in parts
+    ]
+    while not told.exists():
+        assert started[0].poll() is None
+        time.sleep(0.1)
+    yield json.loads(told.read_text())["address"]
+    for process in started:
+        process.kill()
+        process.wait()
 
+
+def test_a_cluster_elsewhere_takes_the_runs(cluster, tmp_path):
     path = tmp_path / "x.csv"
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        runs.run_all(square, [{"number": 3}], path, scheduler=cluster.scheduler_address)
-    assert pd.read_csv(path)["square"].tolist() == [9]
+    command = [sys.executable, EXPERIMENTS / "rivals.py", "--rows", "Linear", "--out", path]
+    subprocess.run([*command, "--scheduler", cluster], check=True, capture_output=True, timeout=120)
+    recorded = pd.read_csv(runs.RESULTS / "rivals.csv").set_index("row").loc["Linear"]
+    assert abs(pd.read_csv(path)["test_errors"].item() - recorded["test_errors"]) <= 3

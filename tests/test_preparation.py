@@ -1,7 +1,9 @@
 """Pictures of MNIST's own digits, disguised, must come back as what they were."""
 
+import gc
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -73,6 +75,7 @@ DISGUISES = {
     "pencil on grey": lambda d: stored(on_paper(d).point(lambda v: 90 + v * 100 // 255)),
     "16 bits": lambda d: sixteen_bit(255 - d),
     "16 bits, light on dark": sixteen_bit,
+    "8 bits in 32": lambda d: Image.fromarray(255 - d.astype(np.int32)),
 }
 
 
@@ -185,6 +188,29 @@ def test_a_picture_too_faint_to_see_is_refused():
     page[10:20, 14:16] = 190
     with pytest.raises(ValueError, match="too faint to tell ink from paper"):
         prepare_digit(Image.fromarray(page))
+
+
+def test_specks_far_apart_are_no_digit():
+    """The box around both shrinks to 20 pixels, and each of them to nothing."""
+    page = np.full((1900, 1900), 255, dtype=np.uint8)
+    page[5, 5] = page[-6, -6] = 0
+    with pytest.raises(ValueError, match=r"found no digit: only specks.*crop the picture"):
+        prepare_digit(Image.fromarray(page))
+
+
+def test_files_are_closed_again_when_read_and_when_refused(tmp_path):
+    """Pillow keeps one open that has further frames, and one whose pixels were never read."""
+    page = Image.new("L", (40, 40), 255)
+    page.paste(0, (15, 10, 20, 30))
+    page.save(tmp_path / "frames.tiff", save_all=True, append_images=[page])
+    Image.new("1", (6000, 5001)).save(tmp_path / "large.png")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        prepare_digit(tmp_path / "frames.tiff")
+        with pytest.raises(ValueError, match="6000 x 5001 pixels"):
+            prepare_digit(tmp_path / "large.png")
+        gc.collect()
+    assert not [str(warning.message) for warning in seen]
 
 
 def test_missing_files_and_folders_are_oserrors(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -41,6 +42,47 @@ def test_make_help_lists_every_target():
 def test_make_without_a_target_is_help():
     result = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "make book" in result.stdout
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Return a function that makes a small book with a builder that only notes its calls."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    files = ("requirements.txt", "pyproject.toml", "_config.yml", "_toc.yml", "references.bib")
+    for name in (*files, "book/intro.md", "lenet_utils/data.py", ".venv/ready"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    builder = tmp_path / ".venv/bin/jupyter-book"
+    builder.parent.mkdir()
+    builder.write_text("#!/bin/sh\nmkdir -p _build/html; echo >> calls; test ! -e book/broken.md\n")
+    builder.chmod(0o755)
+
+    def make():
+        code = subprocess.run(["make", "book"], cwd=tmp_path, capture_output=True).returncode
+        return code, len((tmp_path / "calls").read_text())
+
+    return make
+
+
+@pytest.mark.parametrize("changed", ["book/intro.md", "lenet_utils/data.py", "book/new.md"])
+def test_make_book_builds_again_only_after_a_change(made, tmp_path, changed):
+    assert made() == (0, 1)
+    assert made() == (0, 1)
+    later = (tmp_path / "_build/html/.built").stat().st_mtime + 1
+    (tmp_path / changed).touch()
+    for path in (tmp_path / changed, (tmp_path / changed).parent):
+        os.utime(path, (later, later))
+    assert made() == (0, 2)
+
+
+def test_make_book_builds_again_after_a_failure_and_after_a_deletion(made, tmp_path):
+    (tmp_path / "book/broken.md").touch()
+    assert made() == (2, 1)
+    assert made() == (2, 2)
+    (tmp_path / "book/broken.md").unlink()
+    assert made() == (0, 3)
+    shutil.rmtree(tmp_path / "_build/html")
+    assert made() == (0, 4)
 
 
 def test_ci_runs_the_makefile():

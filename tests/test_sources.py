@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from lenet_utils import load_mnist, sources
 from lenet_utils.sources import DamagedFileError, read_pixels
@@ -90,6 +91,16 @@ def test_a_damaged_file_of_the_package_is_named_with_both_hashes(assets, tmp_pat
     assert set(files_below(tmp_path / "cache")) <= set(NAMES)
 
 
+def test_a_zip_bomb_is_not_unpacked(assets, tmp_path):
+    """Ten gigabytes of zeros in ten megabytes: its hash is looked at first."""
+    piece = gzip.compress(bytes(2**24), 1)
+    (assets / f"{LABELS}.gz").write_bytes(piece * 600)
+    started = time.monotonic()
+    with pytest.raises(DamagedFileError, match=f"{LABELS}.gz is damaged"):
+        sources._unpacked(LABELS)
+    assert time.monotonic() - started < 5
+
+
 def test_swapped_files_of_the_package_are_refused(assets, tmp_path):
     shutil.copy(assets / "train-labels-idx1-ubyte.gz", assets / f"{LABELS}.gz")
     with pytest.raises(DamagedFileError, match=f"{LABELS}.gz is damaged"):
@@ -108,8 +119,17 @@ def test_a_missing_file_of_the_package_is_named(assets, tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    [flipped, lambda c: c[:5000], lambda c: b"", lambda c: c[:8] + bytes(len(c) - 8), None],
-    ids=["flipped", "truncated", "empty", "zeros", "missing"],
+    [
+        flipped,
+        lambda c: c[:5000],
+        lambda c: b"",
+        lambda c: c[:8] + bytes(len(c) - 8),
+        lambda c: b"\0\0\x0d" + c[3:],
+        lambda c: c[3::-1] + c[7:3:-1] + c[8:],
+        lambda c: gzip.compress(c),
+        None,
+    ],
+    ids=["flipped", "truncated", "empty", "zeros", "magic", "endian", "packed", "missing"],
 )
 def test_a_damaged_file_of_the_cache_is_repaired(own_cache, mnist, damage):
     path = own_cache / "MNIST" / "raw" / LABELS
@@ -175,12 +195,34 @@ def test_a_disk_that_fills_up_leaves_no_half_file(temporary, tmp_path, mnist, mo
     assert files_below(cache) == files_below(temporary) == []
 
 
+def test_a_home_that_cannot_be_written_is_done_without(unwritable, temporary, mnist, monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(unwritable))
+    assert torch.equal(load_mnist().test.images, mnist.test.images)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_really_full_disk_is_one_clear_error_and_leaves_nothing(temporary, tmp_path):
+    """A limit on the size of files stands in for the disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"MNIST can be unpacked neither .* free 60 MB of disk"):
+            load_mnist(cache=tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert files_below(temporary) == []
+    assert set(files_below(tmp_path / "cache")) <= set(NAMES)
+
+
 def test_no_place_at_all_to_write_is_one_clear_error(unwritable, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file" / "temporary"))
     with pytest.raises(OSError, match=r"neither into .*cache .* nor into a temporary .* cache="):
         read_pixels("mnist", unwritable)
 
 
+@pytest.mark.slow
 def test_two_processes_may_unpack_into_the_same_cache_at_once(tmp_path, mnist):
     """Both have imported everything and wait for one file, so that they really collide."""
     program = f"""
@@ -254,6 +296,19 @@ def test_a_relative_comes_through_the_same_function(tmp_path, name, folder):
     assert sorted(labels.tolist()) == sorted(made["train"][1].tolist())
 
 
+def test_one_program_downloads_at_a_time(tmp_path, monkeypatch):
+    made = make_relative(tmp_path, "KMNIST")
+    read = sources._read_relative
+
+    def reading(name, cache):
+        with pytest.raises(Timeout):
+            FileLock(cache / "download.lock").acquire(timeout=0)
+        return read(name, cache)
+
+    monkeypatch.setattr(sources, "_read_relative", reading)
+    assert sources.read_pixels("kmnist", tmp_path)[3].tolist() == made["test"][1].tolist()
+
+
 @pytest.mark.parametrize(("name", "folder"), RELATIVES)
 def test_a_failed_download_is_a_clear_oserror(tmp_path, name, folder):
     """The tests have no network, so the download fails by itself."""
@@ -269,6 +324,60 @@ def test_a_truncated_relative_is_a_clear_oserror(tmp_path, name, folder, left):
         path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(OSError, match=f"(?s)cannot get '{name}' .* delete what is damaged there"):
         load_mnist(name, validation=4, cache=tmp_path)
+
+
+def pack_beside(raw):
+    """Leave the archives that torchvision unpacked the files from, as it does."""
+    for path in list(raw.iterdir()):
+        (raw / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+
+
+@pytest.mark.parametrize(("name", "folder"), RELATIVES)
+@pytest.mark.parametrize("kind", ["magic", "endian", "swapped", "labels", "bomb"])
+def test_a_relative_that_cannot_be_digits_is_a_clear_oserror(tmp_path, name, folder, kind):
+    make_relative(tmp_path, folder)
+    raw = tmp_path / folder / "raw"
+    images = next(raw.glob("*train-images*"))
+    labels = next(raw.glob("*train-labels*"))
+    content = images.read_bytes()
+    if kind == "magic":
+        images.write_bytes(b"\1\2\3\4" + content[4:])
+    elif kind == "endian":  # each of the three lengths, the low byte first
+        lengths = [content[i : i + 4][::-1] for i in (4, 8, 12)]
+        images.write_bytes(content[:4] + b"".join(lengths) + content[16:])
+    elif kind == "swapped":
+        test = next(path for path in raw.glob("*images*") if path != images)
+        images.write_bytes(test.read_bytes())
+    elif kind == "labels":
+        labels.write_bytes(labels.read_bytes()[:-32] + bytes([255]) * 32)
+    else:
+        images.unlink()
+        (raw / f"{images.name}.gz").write_bytes(gzip.compress(bytes(2**24), 1) * 60)
+    with pytest.raises(OSError, match=f"(?s)cannot get '{name}' .* delete what is damaged there"):
+        load_mnist(name, validation=4, cache=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "folder"), RELATIVES)
+def test_an_altered_file_of_a_relative_is_unpacked_again(tmp_path, monkeypatch, name, folder):
+    """Its archive is checked by torchvision, whose own unpacking is called: no network here."""
+    made = make_relative(tmp_path, folder)
+    raw = tmp_path / folder / "raw"
+    pack_beside(raw)
+    unpacked = []
+
+    def download(data_set):
+        for archive in raw.glob("*.gz"):
+            if not archive.with_suffix("").exists():
+                unpacked.append(archive.name)
+                archive.with_suffix("").write_bytes(gzip.decompress(archive.read_bytes()))
+
+    monkeypatch.setattr(sources.RELATIVES[name], "download", download)
+    altered = next(raw.glob("*t*-images*ubyte"))
+    altered.write_bytes(flipped(altered.read_bytes()))
+    splits = load_mnist(name, size=28, scaling="unit", validation=4, cache=tmp_path)
+    assert unpacked == [f"{altered.name}.gz"]
+    images, _ = made["test"]
+    np.testing.assert_allclose(splits.test.images[:, 0].numpy(), images / 255, atol=1e-6)
 
 
 def test_standard_scaling_is_that_of_the_training_images_at_28x28(tmp_path):

@@ -25,6 +25,7 @@ from lenet_utils import (
 from lenet_utils import visualization as v
 from lenet_utils.evaluation import Evaluation
 from lenet_utils.history import EPOCH_COLUMNS, STEP_COLUMNS, History
+from lenet_utils.style import recolored
 
 LABELS = torch.tensor([3, 1, 4, 1, 5, 9])
 ANSWERS = torch.tensor([3, 7, 4, 1, 6, 9])  # wrong at 1 and 4
@@ -91,6 +92,11 @@ def test_the_style_reads_on_both_pages(page):
 def test_each_kind_of_layer_has_a_colour():
     assert set(v.COLORS) == {"input", "convolution", "subsampling", "full", "output"}
     assert len(set(v.COLORS.values())) == 5
+
+
+def test_a_change_of_colours_without_a_colour_is_refused():
+    with pytest.raises(ValueError, match=r"name=colour wanted, .* got 'full'"):
+        recolored(v.COLORS, "input=black,full")
 
 
 # --- Digits
@@ -303,7 +309,7 @@ def test_activation_curves_refuse():
         v.activation_curves({})
     with pytest.raises(ValueError, match=r"activations\['GLU'\] must keep the shape"):
         v.activation_curves({"GLU": nn.Sequential(nn.Unflatten(0, (1, 401)), nn.Flatten())})
-    with pytest.raises(ValueError, match=r"limit must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"limit must be positive and finite, got 0"):
         v.activation_curves({"ReLU": nn.ReLU()}, limit=0)
 
 

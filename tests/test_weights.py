@@ -57,6 +57,14 @@ def test_a_network_that_is_not_contiguous_is_saved_too(path):
     assert torch.equal(model.h1[0].weight, other.h1[0].weight)
 
 
+def test_tied_weights_are_saved_too(path):
+    layer = nn.Linear(3, 3)
+    model, other = nn.Sequential(layer, layer), nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    save_weights(model, path)
+    load_weights(other, path)
+    assert bits(model) == bits(other)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

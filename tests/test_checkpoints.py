@@ -1,0 +1,323 @@
+"""Training goes on from a checkpoint as if it had never stopped."""
+
+import multiprocessing
+import os
+import random
+import signal
+from functools import partial
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from toy import QUIET, at_call, interrupt, make_digits, make_model, sgd
+
+from lenet_utils import C3_TABLE, SDLM, Digits, LeNet1, LeNet5, fit, save_weights
+from lenet_utils.weights import read_metadata
+
+EPOCHS = 4
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoint.safetensors"
+
+
+def images_for(size, count=60):
+    torch.manual_seed(1)
+    return Digits(torch.randn(count, 1, size, size), torch.arange(count) % 10)
+
+
+def noisy(images):
+    return images + 0.3 * torch.randn_like(images)
+
+
+def plain_sgd(model, **options):
+    return torch.optim.SGD(model.parameters(), lr=0.02, **options)
+
+
+CASES = {
+    "AdamW in one cycle": {},
+    "SGD with momentum": {"optimizer": lambda model: plain_sgd(model, momentum=0.9)},
+    "no schedule, no state": {"optimizer": plain_sgd, "schedule": None},
+    "another schedule": {"schedule": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps)},
+    "random images": {"augment": noisy},
+    "Adam with its largest": {
+        "optimizer": lambda m: torch.optim.Adam(m.parameters(), amsgrad=True)
+    },
+}
+
+
+def train(model, digits, case=None, validation=True, **options):
+    options = {"epochs": EPOCHS, "batch_size": 16, **(case or {}), **QUIET, **options}
+    make = options.pop("optimizer", None)
+    options["optimizer"] = make(model) if make else None
+    return fit(model, digits, digits[:20] if validation else None, **options)
+
+
+def make_network(seed):
+    torch.manual_seed(seed)
+    return LeNet1(dropout=0.3, normalization=nn.BatchNorm2d)
+
+
+def stopped_then_resumed(path, digits, case, stop_at, **options):
+    """Train until Ctrl-C in the given call of augment, and go on with other first weights."""
+    case, usual = dict(case), case.get("augment", lambda images: images)
+
+    def augment(images):
+        return act(images)
+
+    act = at_call(stop_at, interrupt, usual)
+    train(make_network(5), digits, case | {"augment": augment}, checkpoint=path, **options)
+    act, resumed = usual, make_network(6)
+    history = train(resumed, digits, case | {"augment": augment}, checkpoint=path, **options)
+    return resumed, history
+
+
+def state(model):
+    return {name: tensor.numpy().tobytes() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("stop_at", [5, 9, 15], ids=lambda step: f"step {step}")
+def test_the_weights_are_those_of_a_training_that_never_stopped(path, name, stop_at):
+    """Bit for bit: weights, batch normalisation, history; with dropout, four steps an epoch."""
+    digits, case = images_for(28), CASES[name]
+    whole = make_network(5)
+    expected = train(whole, digits, case)
+    resumed, history = stopped_then_resumed(path, digits, case, stop_at)
+    assert state(resumed) == state(whole)
+    pd.testing.assert_frame_equal(history.steps, expected.steps)
+    compared = [column for column in expected.epochs if column != "seconds"]
+    pd.testing.assert_frame_equal(history.epochs[compared], expected.epochs[compared])
+    assert history.best_epoch == expected.best_epoch
+    assert not history.interrupted
+
+
+def test_without_validation_too(path):
+    digits, whole = images_for(28), make_network(5)
+    expected = train(whole, digits, validation=False)
+    resumed, history = stopped_then_resumed(path, digits, {}, 7, validation=False)
+    assert state(resumed) == state(whole)
+    assert history.epochs.drop(columns="seconds").equals(expected.epochs.drop(columns="seconds"))
+
+
+def test_the_papers_optimiser_too(path):
+    """Its curvature is estimated anew before each epoch; one image for each update."""
+    digits = images_for(32, count=6)
+
+    def run(checkpoint, epochs_stopped_after=None):
+        torch.manual_seed(2)
+        model = LeNet5(output=nn.Linear(84, 10))
+        optimizer = SDLM(model.parameters())
+
+        def before_epoch():
+            calls.append(1)
+            if len(calls) == epochs_stopped_after:
+                raise KeyboardInterrupt
+            optimizer.estimate_curvature(model, digits, nn.functional.cross_entropy)
+
+        calls = []
+        options = {"epochs": 3, "batch_size": 1, "schedule": None, "before_epoch": before_epoch}
+        fit(model, digits, optimizer=optimizer, checkpoint=checkpoint, **options, **QUIET)
+        return state(model)
+
+    expected = run(None)
+    run(path, epochs_stopped_after=3)
+    assert run(path) == expected
+
+
+def test_a_criterion_that_learns_goes_on_too(path):
+    """As cross-entropy with a temperature does, and with the weights of the best epoch."""
+
+    class Temperature(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.ones(()))
+
+        def forward(self, scores, labels):
+            return nn.functional.cross_entropy(self.factor * scores, labels)
+
+    def run(checkpoint, **options):
+        torch.manual_seed(3)
+        model, criterion, digits = make_model(), Temperature(), make_digits()
+        parameters = [*model.parameters(), *criterion.parameters()]
+        options |= {"epochs": 3, "batch_size": 5, "criterion": criterion}
+        optimizer = torch.optim.SGD(parameters, lr=0.1)
+        fit(model, digits, optimizer=optimizer, checkpoint=checkpoint, **options, **QUIET)
+        return criterion.factor.item(), state(model)
+
+    expected = run(None)
+    assert expected[0] != 1
+    run(path, augment=at_call(8, interrupt))
+    assert run(path, augment=at_call(99, interrupt)) == expected
+
+
+def test_another_connection_table_is_another_training(path):
+    digits = images_for(32, count=10)
+    options = {"epochs": 1, "checkpoint": path, **QUIET}
+    fit(LeNet5(), digits, **options)
+    turned = [[(m + 1) % 6 for m in row] for row in C3_TABLE]
+    with pytest.raises(ValueError, match="belongs to another training: its model has"):
+        fit(LeNet5(connections=turned), digits, **options)
+
+
+def test_a_finished_training_is_not_done_again(path):
+    digits, model, again = images_for(28), make_network(5), make_network(6)
+    train(model, digits, checkpoint=path)
+    before = path.read_bytes()
+    history = train(again, digits, checkpoint=path)
+    assert state(again) == state(model)
+    assert len(history.epochs) == EPOCHS
+    assert path.read_bytes() == before
+
+
+def test_patience_that_was_used_up_stays_used_up(path):
+    digits, model = make_digits(), make_model()
+
+    def run():
+        options = {"optimizer": sgd(model, lr=0.0), "schedule": None, "patience": 2, **QUIET}
+        return fit(model, digits, digits, epochs=9, checkpoint=path, **options)
+
+    assert run().epochs.epoch.tolist() == run().epochs.epoch.tolist() == [1, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_moment_loses_at_most_one_epoch(path):
+    """SIGKILL at random moments, writing included, until the training gets through."""
+    digits, whole = images_for(28), make_network(5)
+    train(whole, digits, {"epochs": 100})
+    fork, draw, kills, last = multiprocessing.get_context("fork"), random.Random(4), 0, 0
+
+    def run():
+        train(make_network(5), digits, {"epochs": 100}, checkpoint=path)
+
+    for _ in range(100):
+        child = fork.Process(target=run)
+        child.start()
+        child.join(draw.uniform(0.1, 0.5) if kills < 8 else 60)
+        if child.exitcode == 0:
+            break
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        kills += 1
+        done = int(load_file(path)["record.epochs"].shape[0]) if path.exists() else 0
+        assert done >= last
+        last = done
+    assert kills >= 3
+    resumed = make_network(6)
+    train(resumed, digits, {"epochs": 100}, checkpoint=path)
+    assert state(resumed) == state(whole)
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": 5}, "its epochs has '4', now it is '5'"),
+        ({"batch_size": 8}, "its batch_size has '16', now it is '8'"),
+        ({"seed": 1}, "its seed has '0', now it is '1'"),
+        ({"patience": 3}, "its patience has 'None', now it is '3'"),
+        ({"schedule": None}, "its schedule has 'one_cycle', now it is 'None'"),
+        ({"augment": noisy}, "its augment has 'None', now it is 'noisy'"),
+        ({"augment": partial(noisy, 0.5)}, r"its augment has 'None', now it is 'noisy\(0.5\)'"),
+        ({"optimizer": plain_sgd}, "its optimizer has 'AdamW .*', now it is 'SGD"),
+        ({"criterion": nn.CrossEntropyLoss()}, "its criterion has 'squared_error'"),
+        ({"validation": False}, "its validation has 'images of shape"),
+    ],
+)
+def test_other_settings_are_refused_with_both_values(path, change, message):
+    digits, model = images_for(28), LeNet1()
+    train(model, digits, checkpoint=path)
+    before = path.read_bytes(), state(model)
+    with pytest.raises(ValueError, match=f"belongs to another training: {message}"):
+        train(model, digits, checkpoint=path, **change)
+    assert (path.read_bytes(), state(model)) == before
+
+
+def test_another_learning_rate_network_or_set_is_refused(path):
+    digits, model = images_for(28), LeNet1()
+    case = {"optimizer": lambda model: sgd(model, lr=0.1)}
+    train(model, digits, case, checkpoint=path)
+    with pytest.raises(ValueError, match=r"its optimizer has 'lr: 0.1', now it is 'lr: 0.2'"):
+        train(model, digits, {"optimizer": lambda m: sgd(m, lr=0.2)}, checkpoint=path)
+    with pytest.raises(ValueError, match=r"its model has .*Conv2d\(4, 12"):
+        train(LeNet1(connections=None), digits, case, checkpoint=path)
+    with pytest.raises(ValueError, match=r"its train has 'images of shape \(60, .* \(59, "):
+        train(model, digits[1:], case, checkpoint=path)
+    altered = Digits(digits.images.clone(), digits.labels)
+    altered.images[50, 0, 3, 3] += 1e-3
+    with pytest.raises(ValueError, match=r"its train has .* with the checksums"):
+        train(model, altered, case, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["weights", "empty", "truncated", "text", "lacks a tensor", "pickle"]
+)
+def test_a_file_that_is_no_whole_checkpoint_is_refused(path, kind):
+    digits, model = images_for(28), LeNet1()
+    train(model, digits, checkpoint=path)
+    if kind == "weights":
+        save_weights(model, path)
+    elif kind == "lacks a tensor":
+        tensors, notes = load_file(path), read_metadata(path)
+        tensors.pop("optimizer.0.exp_avg")
+        tensors.pop("record.steps")
+        save_file(tensors, path, notes)
+    elif kind == "pickle":
+        torch.save(model.state_dict(), path)
+    else:
+        contents = {"empty": b"", "truncated": path.read_bytes()[:-100], "text": b"epoch three"}
+        path.write_bytes(contents[kind])
+    with pytest.raises(ValueError, match=path.name):
+        train(model, digits, checkpoint=path)
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_oserror(path):
+    path.mkdir()
+    with pytest.raises(OSError, match=path.name):
+        train(LeNet1(), images_for(28), checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_oserror_and_the_model_is_whole(path):
+    (path.parent / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        train(LeNet1(), images_for(28), checkpoint=path.parent / "file" / "c.safetensors")
+
+
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint_to_go_on_from(path):
+    """A limit on the size of files stands in for the disk, from the third epoch on."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    digits, whole, resumed = images_for(28), make_network(5), make_network(6)
+    train(whole, digits)
+
+    def augment(images):
+        calls.append(1)
+        if len(calls) == 9:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+        return images
+
+    calls = []
+    try:
+        with pytest.raises(OSError, match=path.name):
+            train(make_network(5), digits, {"augment": augment}, checkpoint=path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert os.listdir(path.parent) == [path.name]
+    assert len(load_file(path)["record.epochs"]) == 2
+    train(resumed, digits, {"augment": augment}, checkpoint=path)
+    assert state(resumed) == state(whole)
+
+
+def test_an_optimiser_that_keeps_other_things_is_refused(path):
+    model = make_model()
+    optimizer = sgd(model)
+    optimizer.state[next(model.parameters())]["secret"] = object()
+    with pytest.raises(TypeError, match=r"keeps an optimizer's tensors and numbers, .* object"):
+        fit(model, make_digits(), epochs=1, optimizer=optimizer, checkpoint=path, **QUIET)
+    assert not path.exists()

@@ -1,0 +1,207 @@
+"""Every page of the built book in a real browser: both widths, light and dark, http and file."""
+
+import http.server
+import threading
+from contextlib import contextmanager
+from functools import partial
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from building import CHAPTERS, HTML, book_pages
+
+pytestmark = pytest.mark.usefixtures("built")
+
+GENERATED = ["404", "genindex", "py-modindex", "search"]
+PAGES = [*CHAPTERS, *GENERATED]
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+# Runs in the page: waits until fonts and formulas are there, then says what is amiss.
+SETTLED = """async () => {
+  await document.fonts.ready;
+  if (window.MathJax?.startup) await MathJax.startup.promise;
+}"""
+FORMULAS = """() => {
+  const amiss = (formula) => !formula.querySelector("mjx-container")
+    || formula.querySelector("mjx-merror, [data-mjx-error]");
+  return [...document.querySelectorAll("article .math")].filter(amiss).map((f) => f.textContent);
+}"""
+PICTURES = """() => [...document.images]
+  .filter((image) => !image.alt.trim() || !image.complete || !image.naturalWidth)
+  .map((image) => image.src)"""
+# The theme lets boxes that scroll be reached by keyboard, a moment after the window's size changed.
+REACHABLE = """() => ![...document.querySelectorAll("[tabindex='-1']")]
+  .some((box) => box.matches("pre, .output, .pst-scrollable-table-container")
+    && box.scrollWidth > box.clientWidth)"""
+# Colours fade in while the theme starts, and on a busy machine axe would read one on its way.
+STILL = "() => !document.getAnimations().some((fading) => fading.playState === 'running')"
+SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+class Pages(http.server.SimpleHTTPRequestHandler):
+    """Serves the book as GitHub Pages does: below its path, and 404.html for what is not there."""
+
+    prefix = "/"
+
+    def translate_path(self, path):
+        return super().translate_path("/" + path.removeprefix(self.prefix))
+
+    def send_error(self, code, message=None, explain=None):
+        body = (HTML / "404.html").read_bytes()
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(built):
+    """The address at which this process serves the book."""
+    lost = BeautifulSoup((HTML / "404.html").read_text("utf-8"), "html.parser")
+    home = lost.select_one("article a")["href"].removesuffix("index.html")
+    handler = partial(type("Handler", (Pages,), {"prefix": home}), directory=HTML)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}{home}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextmanager
+def watched(browser, **options):
+    """Open an empty page and a list of what goes wrong in it; other hosts cannot be reached."""
+    context = browser.new_context(viewport=DESK, **options)
+    page, wrong = context.new_page(), []
+
+    def decide(route):
+        address = urlsplit(route.request.url)
+        if address.hostname in (None, "", "127.0.0.1"):
+            return route.continue_()
+        wrong.append(f"asks another host: {route.request.url}")
+        return route.abort()
+
+    page.route("**/*", decide)
+    page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+    page.on("response", lambda r: r.status >= 400 and wrong.append(f"{r.status}: {r.url}"))
+    yield page, wrong
+    context.close()
+
+
+def axe_violations(page) -> list[str]:
+    """Return what axe-core finds, with the first element of each finding."""
+    options = {"resultTypes": ["violations"], "preload": False}  # it would ask for styles again
+    violations = Axe().run(page, options=options).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]} ({len(v['nodes'])})" for v in violations]
+
+
+def test_all_pages_are_looked_at():
+    built_pages = {page.relative_to(HTML).with_suffix("").as_posix() for page in book_pages()}
+    assert built_pages == {"index", *PAGES}
+
+
+def test_index_leads_to_the_welcome_page(browser, site):
+    with watched(browser) as (page, wrong):
+        page.goto(site)
+        page.wait_for_url("**/book/intro.html")
+        assert wrong == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page(browser, site, name, scheme):
+    with watched(browser, color_scheme=scheme) as (page, wrong):
+        page.goto(f"{site}{name}.html")
+        page.evaluate(SETTLED)
+        assert page.locator("html").get_attribute("data-theme") == scheme
+        assert page.evaluate(FORMULAS) == []
+        assert page.evaluate(PICTURES) == []
+        for size in (DESK, PHONE):
+            page.set_viewport_size(size)
+            page.wait_for_function(REACHABLE)
+            page.wait_for_function(STILL)
+            assert page.evaluate(SIDEWAYS) == 0, f"scrolls sideways at {size['width']} pixels"
+            assert axe_violations(page) == [], f"at {size['width']} pixels"
+        assert wrong == []
+
+
+@pytest.mark.parametrize("name", [page for page in PAGES if page != "404"])
+def test_page_from_a_file(browser, built, name):
+    with watched(browser) as (page, wrong):
+        page.goto((HTML / f"{name}.html").as_uri())
+        page.evaluate(SETTLED)
+        assert page.evaluate(FORMULAS) == []
+        assert page.evaluate(PICTURES) == []
+        assert wrong == []
+
+
+def test_search_leads_to_the_right_page(browser, site):
+    with watched(browser) as (page, wrong):
+        page.goto(f"{site}book/intro.html")
+        page.keyboard.press("Control+k")
+        page.locator("dialog input[type=search]").fill("connection table")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/search.html?q=*")
+        page.wait_for_load_state("networkidle")  # the excerpts are read from the pages found
+        assert wrong == []
+        page.locator("#search-results .search a[href*='book/sparse-c3.html']").first.click()
+        page.wait_for_url("**/book/sparse-c3.html*")
+        assert "who listens to whom" in page.locator("article h1").inner_text()
+
+
+def test_copy_button_copies_the_code(browser, site):
+    with watched(browser, permissions=["clipboard-read", "clipboard-write"]) as (page, _):
+        page.goto(f"{site}book/lenet-5.html")
+        cell = page.locator("div.cell_input .highlight").first
+        cell.hover()
+        cell.locator("button.copybtn").click()
+        copied = page.evaluate("() => navigator.clipboard.readText()")
+        assert copied.strip() == cell.locator("pre").inner_text().strip()
+        assert "import" in copied
+
+
+def test_folded_solution_opens(browser, site):
+    with watched(browser) as (page, _):
+        page.goto(f"{site}book/lenet-1.html")
+        solution = page.locator(".solution.dropdown").first
+        inside = solution.locator("p:not(.admonition-title)").first
+        assert not inside.is_visible()
+        solution.locator("button.toggle-button").click()
+        assert inside.is_visible()
+
+
+def test_folded_code_opens_by_keyboard(browser, site):
+    with watched(browser) as (page, _):
+        page.goto(f"{site}book/lenet-5.html")
+        code = page.locator("details.hide.above-input").first
+        assert not code.locator("pre").is_visible()
+        code.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert code.locator("pre").is_visible()
+
+
+def test_next_and_previous_lead_through_the_book(browser, site):
+    with watched(browser) as (page, wrong):
+        page.goto(f"{site}{CHAPTERS[0]}.html")
+        for chapter in CHAPTERS[1:3]:
+            page.locator("a.right-next").click()
+            page.wait_for_url(f"**/{chapter}.html")
+        page.locator("a.left-prev").click()
+        page.wait_for_url(f"**/{CHAPTERS[1]}.html")
+        assert wrong == []
+
+
+@pytest.mark.parametrize("place", ["nowhere", "book/nowhere.html", "a/b/c/"])
+def test_a_wrong_address_leads_home(browser, site, place):
+    with watched(browser) as (page, wrong):
+        page.goto(f"{site}{place}")
+        assert "no page here" in page.locator("article h1").inner_text()
+        assert len(wrong) <= 2, "only the page itself is missing, not its styles or scripts"
+        assert all(place in message or "404" in message for message in wrong)
+        page.locator("article a").first.click()
+        page.wait_for_url("**/book/intro.html")

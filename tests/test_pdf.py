@@ -1,0 +1,118 @@
+"""The printed book: all chapters, all pictures, contents that tell the right pages."""
+
+import re
+from io import BytesIO
+from urllib.parse import unquote, urlsplit
+
+import make_pdf
+import pytest
+from bs4 import BeautifulSoup
+from building import CHAPTERS, HTML, ROOT, build, write_page
+from pypdf import PdfReader
+
+ONE_PAGE = ROOT / "_build" / "singlehtml" / "book" / "intro.html"
+
+
+@pytest.fixture(scope="module")
+def one_page(built):
+    """The page with all chapters; its chapters have been run for the others."""
+    result = build(ROOT, "--builder", "singlehtml")
+    assert result.returncode == 0, result.stdout[-8000:]
+    assert "Executing notebook" not in result.stdout
+    return BeautifulSoup(ONE_PAGE.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture(scope="module")
+def pdf(browser, one_page):
+    """The book as `make pdf` prints it."""
+    return PdfReader(BytesIO(make_pdf.print_book(browser, ONE_PAGE)))
+
+
+@pytest.fixture(scope="module")
+def pages(pdf) -> list[str]:
+    """The text of each page, with single blanks; ligatures are one character in the PDF."""
+    texts = [page.extract_text().replace("ﬁ", "fi").replace("ﬀ", "ff") for page in pdf.pages]
+    return [re.sub(r"\s+", " ", text) for text in texts]
+
+
+def titles() -> list[str]:
+    """Return the chapters' titles as the pages in the browser have them."""
+    found = []
+    for chapter in CHAPTERS:
+        page = BeautifulSoup((HTML / f"{chapter}.html").read_text("utf-8"), "html.parser")
+        found.append(page.select_one("article h1").get_text().removesuffix("#").strip())
+    return found
+
+
+def test_outline_names_all_chapters(pdf):
+    book, parts = pdf.outline
+    assert book.title == pdf.metadata.title == "The LeNet Book"
+    chapters = [part.title for part in parts if not isinstance(part, list)]
+    assert chapters == ["Contents", *titles()]
+
+
+def test_contents_tell_the_right_pages(pdf, pages):
+    starts = [part for part in pdf.outline[1] if not isinstance(part, list)]
+    first_chapter = pdf.get_destination_page_number(starts[1])
+    contents = " ".join(pages[1:first_chapter])
+    for part in starts[1:]:
+        number = pdf.get_destination_page_number(part) + 1
+        assert f"{part.title} {number}" in contents
+        assert part.title in pages[number - 1][: len(part.title) + 200]
+
+
+def test_every_page_has_its_number(pages):
+    assert len(pages) > 60
+    for number, text in enumerate(pages, 1):
+        assert re.search(rf"The LeNet Book {number}\b", text[-60:]) or text.startswith(
+            f"The LeNet Book {number}"
+        ), f"page {number}: ...{text[-60:]}"
+
+
+def test_no_picture_is_missing(one_page):
+    root = ONE_PAGE.parent.parent
+    sources = [unquote(urlsplit(image["src"]).path) for image in one_page.select("article img")]
+    assert len(sources) > 50
+    assert not [source for source in sources if not (root / source).is_file()]
+
+
+def test_pictures_are_printed(pdf, one_page):
+    drawn = {name for page in pdf.pages for name in page.images.keys()}  # noqa: SIM118
+    assert drawn
+    count = sum(len(page.images) for page in pdf.pages)
+    assert count >= len(one_page.select("article img"))
+
+
+def test_solutions_are_printed_and_links_lead_somewhere(pdf, pages):
+    text = " ".join(pages)
+    assert text.count("Solution to Exercise") > 30
+    links = [
+        link.get_object()
+        for page in pdf.pages
+        for link in page.get("/Annots") or ()
+        if link.get_object()["/Subtype"] == "/Link"
+    ]
+    inside = [link["/Dest"] for link in links if "/Dest" in link]
+    assert len(inside) > 200
+    assert not {str(place) for place in inside} - set(pdf.named_destinations)
+    outside = [link["/A"]["/URI"] for link in links if "/A" in link]
+    assert not [address for address in outside if address.startswith("file:")]
+
+
+def test_the_welcome_page_links_the_printed_book_once_it_is_there(small_book):
+    write_page(small_book, "## How to read it\n\n- **Numbers** are computed.")
+    printed = small_book / "_build" / "pdf" / "book.pdf"
+    html = small_book / "_build" / "html"
+
+    def link():
+        assert build(small_book).returncode == 0
+        page = BeautifulSoup((html / "book" / "intro.html").read_text("utf-8"), "html.parser")
+        return page.select_one("a[href='../book.pdf']")
+
+    assert link() is None
+    printed.parent.mkdir(parents=True)
+    printed.write_bytes(b"%PDF-1.7")
+    assert link() is not None
+    assert (html / "book.pdf").read_bytes() == b"%PDF-1.7"
+    printed.unlink()
+    assert link() is None
