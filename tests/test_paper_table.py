@@ -38,6 +38,12 @@ def test_final_runs_take_all_training_digits_and_choosing_ones_leave_some():
         assert set(sizes.values()) == {size}
 
 
+def test_the_whole_table_has_the_slices_too():
+    assert len(list(paper_table.slices(paper_table.ROWS, paper_table.RECIPES))) == 20
+    assert list(paper_table.slices(["LeNet-5"], paper_table.RECIPES)) == []
+    assert list(paper_table.slices(paper_table.ROWS, ["modern"])) == []
+
+
 def plan(choose=False):
     return paper_table.plan(paper_table.ROWS, paper_table.RECIPES, seeds=1, choose=choose)
 
@@ -112,13 +118,14 @@ def test_recorded_runs_are_complete_and_of_all_training_digits():
 
 
 def test_a_slice_of_the_1989_net_is_within_its_spread():
-    """A third of the published passes, one seed: already near what all passes reach."""
+    """Elsewhere sums are rounded otherwise, and a seed is as good as another: one of the twenty."""
     rows = runs.read_rows(runs.RESULTS / "paper_table.csv")
-    recorded = rows[(rows["row"] == "1989 net") & (rows["recipe"] == "as published")]
-    line = paper_table.run("1989 net", "as published", seed=0, train_size=7_291, epochs=5)
+    recorded = rows[(rows[list(paper_table.SLICE)] == pd.Series(paper_table.SLICE)).all(axis=1)]
+    assert len(recorded) == paper_table.SLICE_SEEDS
+    line = paper_table.run(**paper_table.SLICE, seed=0)
     assert line["parameters"] == recorded["parameters"].iloc[0]
-    mean, spread = recorded["test_errors"].mean(), recorded["test_errors"].std()
-    assert abs(line["test_errors"] - mean) < 6 * spread + 30
+    mean, spread = recorded["validation_errors"].mean(), recorded["validation_errors"].std()
+    assert abs(line["validation_errors"] - mean) < 4 * spread
 
 
 # --- How runs are shared out ----------------------------------------------------------------------
