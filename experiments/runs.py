@@ -69,8 +69,9 @@ def record(path: Path, rows: Sequence[Mapping[str, object]], key: Sequence[str] 
     old = read_rows(path)
     kept = old[~_same_run(old, rows[0], key)]
     frame = pd.concat([kept, pd.DataFrame(rows)]) if len(kept) else pd.DataFrame(rows)
+    whole = frame.convert_dtypes()  # counts stay whole numbers beside runs that have none
     with atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False)
+        whole.to_csv(temporary, index=False)
 
 
 def _same_run(rows: pd.DataFrame, run: Mapping[str, object], key: Sequence[str]) -> pd.Series:
