@@ -243,9 +243,30 @@ STROKES = """([batch, together]) => {
 }"""
 
 
+# Sums, pixels and a layout, of which nothing is ours: how fast is this machine just now?
+REFERENCE = """() => {
+    const [side, paper] = [280, document.createElement("canvas")];
+    [paper.width, paper.height] = [side, side];
+    const context = paper.getContext("2d", { willReadFrequently: true });
+    let sum = 0;
+    for (let round = 0; round < 20; round++) {
+        const image = context.getImageData(0, 0, side, side);
+        for (let i = 0; i < image.data.length; i++) sum += 0.5 * (image.data[i] + round);
+        context.putImageData(image, 0, 0);
+    }
+    document.body.getBoundingClientRect();
+    return sum;
+}"""
+ORDINARY = 14.0  # milliseconds that it takes on a core of an AMD EPYC without neighbours
+
+
 @pytest.mark.alone
 def test_a_stroke_is_processed_and_painted_in_ten_milliseconds(page):
-    """By the clock of the page's own thread, which stands while other programs have the core."""
+    """By the clock of the page's own thread, which stands while other programs have the core.
+
+    Where a neighbour of the core slows that thread, too, it slows the reference before and after as
+    much: the time is divided by how much slower than ordinary that is, and never multiplied.
+    """
     tools = page.context.new_cdp_session(page)
     tools.send("Performance.enable", {"timeDomain": "threadTicks"})
 
@@ -253,13 +274,19 @@ def test_a_stroke_is_processed_and_painted_in_ten_milliseconds(page):
         metrics = tools.send("Performance.getMetrics")["metrics"]
         return next(m["value"] for m in metrics if m["name"] == "TaskDuration") * 1_000
 
-    clock = []
-    for batch in range(40):
-        page.evaluate(STROKES, [batch, TOGETHER])
-        clock.append(busy())
-    times = np.diff(clock)[5:] / TOGETHER  # the first are still being compiled
-    median, slow = np.quantile(times, (0.5, 0.95))
-    print(f"median {median:.1f} ms, 95th percentile {slow:.1f} ms")
+    def measured(script, times):
+        clock = [busy()]
+        for number in range(times):
+            page.evaluate(script, [number, TOGETHER])
+            clock.append(busy())
+        return np.diff(clock)[6:]  # the first are still being compiled
+
+    before = measured(REFERENCE, 16)
+    strokes = measured(STROKES, 40) / TOGETHER
+    reference = np.median([*before, *measured(REFERENCE, 16)])
+    slowness = max(1, reference / ORDINARY)
+    median, slow = np.quantile(strokes, (0.5, 0.95)) / slowness
+    print(f"median {median:.1f} ms, 95th percentile {slow:.1f} ms, machine slower {slowness:.2f}x")
     assert 0.1 < median < 10
     assert slow < 25
 

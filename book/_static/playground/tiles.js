@@ -45,14 +45,26 @@
   }
 
   function paint(canvas, values, low, high, colors) {
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    const image = context.createImageData(canvas.width, canvas.height);
-    const pixels = new Uint32Array(image.data.buffer);
+    const { context, image, pixels } = pixelsOf(canvas);
     const scale = 255 / (high - low);
     for (let i = 0; i < pixels.length; i++) {
-      pixels[i] = colors[Math.round(lenet.clamp((values[i] - low) * scale, 0, 255))];
+      const level = (values[i] - low) * scale;
+      pixels[i] = colors[level <= 0 ? 0 : level >= 255 ? 255 : Math.round(level)];
     }
     context.putImageData(image, 0, 0);
+  }
+
+  const held = new WeakMap(); // what a tile is painted with, as long as it keeps its size
+
+  function pixelsOf(canvas) {
+    const { width, height } = canvas;
+    const before = held.get(canvas);
+    if (before?.image.width === width && before.image.height === height) return before;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const image = context.createImageData(width, height);
+    const made = { context, image, pixels: new Uint32Array(image.data.buffer) };
+    held.set(canvas, made);
+    return made;
   }
 
   /* Give a tile other pixels; to set the same size again would cost a new layout of the page. */

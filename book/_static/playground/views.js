@@ -5,6 +5,7 @@
   const { element } = lenet;
 
   const UNIT_COLUMNS = 12; // of a layer of single units, where it is no bitmap
+  const READABLE = 100; // milliseconds that a number stands at least
   const COLOR_OF = { convolution: "convolution", subsampling: "subsampling", full: "full" };
 
   /* How a layer is laid out: maps side by side, or all its single units in one picture. */
@@ -211,13 +212,23 @@
     }
 
     update(scores, ranking) {
-      this.rows.forEach(({ root, bar, value }, digit) => {
+      this.scores = scores;
+      this.writing ??= setTimeout(() => this.writeNumbers(), READABLE);
+      this.rows.forEach(({ root, bar }, digit) => {
         const share = lenet.clamp(Math.abs(scores[digit]) / this.limit, 0, 1);
         bar.style.transform = `scaleX(${share})`; // a width would cost a new layout of the page
         bar.classList.toggle("is-negative", scores[digit] < 0);
-        lenet.write(value, lenet.number(scores[digit], this.hasPenalties ? 1 : 2));
         root.classList.toggle("is-answer", digit === ranking[0]);
         root.classList.toggle("is-second", digit === ranking[1]);
+      });
+    }
+
+    /* The bars follow every piece of a stroke; numbers that fast nobody could read, and to lay them
+       out costs a fifth of the time that a piece has. */
+    writeNumbers() {
+      this.writing = null;
+      this.rows.forEach(({ value }, digit) => {
+        lenet.write(value, lenet.number(this.scores[digit], this.hasPenalties ? 1 : 2));
       });
     }
   }
