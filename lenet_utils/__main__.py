@@ -157,9 +157,10 @@ def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=out):
         pass  # better to learn now than after the training that nothing can be written here
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
-    elif not checkpoint.exists():
+    if not resume and checkpoint.exists():
+        checkpoint.replace(checkpoint.with_stem("earlier-checkpoint"))
+        print("kept the checkpoint found here as earlier-checkpoint.safetensors: --resume goes on")
+    elif resume and not checkpoint.exists():
         print(f"no {checkpoint.name} in {out} to go on from: beginning with the first epoch")
 
 

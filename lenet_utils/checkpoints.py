@@ -31,6 +31,7 @@ from .weights import opening, write_tensors
 
 __all__: list[str] = []  # readers meet them as fit(..., checkpoint=)
 
+COUNTED = ("running_mean", "running_var", "num_batches_tracked")
 PathLike = str | os.PathLike[str]
 T = TypeVar("T")
 
@@ -176,8 +177,10 @@ def _describe(value: object) -> str:
         sums = [_checksum(tensor) for tensor in (value.images, value.labels)]
         return f"images of shape {tuple(value.images.shape)} with the checksums {sums}"
     if isinstance(value, nn.Module):
-        # What is fixed, such as a connection table or codes, is in buffers.
-        sums = [_checksum(buffer) for buffer in value.buffers()]
+        # What is fixed, such as a connection table or codes, is in buffers; so is what batch
+        # normalisation has counted, which is not.
+        fixed = [b for name, b in value.named_buffers() if not name.endswith(COUNTED)]
+        sums = [_checksum(buffer) for buffer in fixed]
         return f"{value}\nwhose buffers have the checksums {sums}"
     if isinstance(value, partial):
         given = [*map(_describe, value.args)]

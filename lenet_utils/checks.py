@@ -7,17 +7,22 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__: list[str] = []  # for the package itself, not for readers
 
 
 def check_images(images: Tensor) -> None:
     """Refuse anything but a non-empty, finite float tensor of shape ``(N, 1, H, W)``."""
-    if not isinstance(images, Tensor) or not images.is_floating_point():
-        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+    if not isinstance(images, Tensor):
         raise TypeError(
-            f"images must be a float tensor, got {kind}; lenet_utils.scale turns bytes into one"
+            f"images must be a float tensor, got {type(images).__name__}; torch.as_tensor makes a "
+            "tensor, and lenet_utils.scale turns bytes into floats"
+        )
+    if not images.is_floating_point():
+        raise TypeError(
+            f"images must be a float tensor, got {images.dtype}; lenet_utils.scale turns bytes "
+            "into one"
         )
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
         raise ValueError(f"images must be a non-empty (N, 1, H, W), got {tuple(images.shape)}")
@@ -27,7 +32,15 @@ def check_images(images: Tensor) -> None:
 
 
 def check_callable(name: str, value: object, hint: str) -> None:
-    """Refuse a ``value`` of argument ``name`` that can be neither called nor, as None, left out."""
+    """Refuse a ``value`` of argument ``name`` that can be neither called nor, as None, left out.
+
+    A class of modules can be called, but that makes a module, and no more than that.
+    """
+    if isinstance(value, type) and issubclass(value, nn.Module):
+        raise TypeError(
+            f"{name} must be something to call or None, got the class {value.__name__}; "
+            f"make one of it: {value.__name__}()"
+        )
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be something to call or None, got {value!r}; {hint}")
 
@@ -49,7 +62,9 @@ def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
     """Refuse anything but ``count`` int64 labels, or predictions by ``name``, from 0 to 9."""
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
         kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise TypeError(f"{name} must be an int64 tensor, got {kind}; try {name}.long()")
+        raise TypeError(
+            f"{name} must be an int64 tensor, got {kind}; try torch.as_tensor({name}).long()"
+        )
     if labels.shape != (count,):
         raise ValueError(
             f"{name} must have one entry for each of the {count} images, "

@@ -151,7 +151,7 @@ def gradient_norms(norms: pd.DataFrame) -> Figure:
 def layer_gradient_norms(
     model: nn.Module,
     digits: Digits,
-    criterion: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    criterion: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> pd.Series:
     """Measure the gradient of each named layer, as the first step of training would see it.
 
@@ -165,7 +165,8 @@ def layer_gradient_norms(
     digits
         One batch, taken as a whole.
     criterion
-        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the loss.
+        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the loss; None for what `fit`
+        would take: the model's own, or cross-entropy where it has none.
 
     Returns
     -------
@@ -180,12 +181,14 @@ def layer_gradient_norms(
     """
     check_kind("model", model, nn.Module)
     check_kind("digits", digits, Digits, "take a batch, as in load_mnist().train[:256]")
+    own: Callable[[Tensor, Tensor], Tensor] = getattr(model, "criterion", F.cross_entropy)
+    judge = criterion or own
     twin = copy.deepcopy(model).train()
     twin.zero_grad()
     device = device_of(twin)
     devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices), torch.enable_grad():  # dropout draws
-        criterion(twin(digits.images.to(device)), digits.labels.to(device)).backward()
+        judge(twin(digits.images.to(device)), digits.labels.to(device)).backward()
     norms = {layer_label(name): _gradient_norm(layer) for name, layer in twin.named_children()}
     return pd.Series(norms, name="gradient_norm").rename_axis("layer")
 

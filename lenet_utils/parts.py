@@ -116,9 +116,17 @@ class LeNet(nn.Sequential):
 
         Raises
         ------
+        TypeError
+            If the images are no float tensor.
         ValueError
             If the images have another shape.
         """
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise TypeError(
+                f"{type(self).__name__} expects a float tensor of images, got {kind}; "
+                "load_mnist gives them, and lenet_utils.scale makes them of bytes"
+            )
         if images.ndim != 4 or images.shape[1:] != (1, self.size, self.size):
             raise ValueError(
                 f"{type(self).__name__} expects images of shape (N, 1, {self.size}, {self.size}), "
@@ -160,7 +168,9 @@ class Parts:
             raise TypeError(f"activation must be a module such as nn.ReLU(), got {activation!r}")
         for name, part in (("pooling", pooling), ("normalization", normalization)):
             missing = part is None and name == "normalization"  # the only one that may be
-            if isinstance(part, nn.Module) or not (missing or callable(part)):
+            # PyTorch's own would take the number of maps for the side of their windows.
+            is_plain = isinstance(part, type) and part.__module__ == nn.MaxPool2d.__module__
+            if isinstance(part, nn.Module) or is_plain or not (missing or callable(part)):
                 raise TypeError(
                     f"{name} must be something that makes a layer when called with the number of "
                     f"maps, such as nn.BatchNorm2d or lambda maps: nn.MaxPool2d(2), got {part!r}"
@@ -186,6 +196,11 @@ class Parts:
     def output(self, given: nn.Module | None, published: nn.Module) -> nn.Module:
         if given is not None and not isinstance(given, nn.Module):
             raise TypeError(f"output must be a module such as nn.Linear(84, 10), got {given!r}")
+        if isinstance(given, RBFOutput):
+            raise ValueError(
+                "RBFOutput gives penalties, the smallest for its answer, and a network answers by "
+                "the largest score; pass nn.Sequential(RBFOutput(), Negation())"
+            )
         return published if given is None else given
 
     def _squash(self) -> nn.Module:

@@ -23,9 +23,9 @@ FAINTEST = 0.1  # ink below this share of the darkest is paper, shadow or compre
 def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     """Bring a picture of one digit to the form of an MNIST image.
 
-    Light-on-dark or dark-on-light is told by the picture's border. The digit's bounding box is
-    scaled to 20 pixels on its longer side, with anti-aliasing, and placed in 28x28 so that its
-    centre of mass lies in the middle (LeCun et al. 1998, preprint p. 10).
+    The picture's border shows its paper; ink is darker or lighter, whichever differs more. The
+    digit's bounding box is scaled to 20 pixels on its longer side, with anti-aliasing, and placed
+    in 28x28 so that its centre of mass lies in the middle (LeCun et al. 1998, preprint p. 10).
 
     Parameters
     ----------
@@ -41,10 +41,17 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     ------
     OSError
         If the file cannot be opened.
+    TypeError
+        If ``image`` is neither a path nor a Pillow picture.
     ValueError
         If it is no picture, a blank one, one of specks alone, or one of more than 20 million
         pixels.
     """
+    if not isinstance(image, (str, os.PathLike, Image.Image)):
+        raise TypeError(
+            f"image must be a path or a picture of Pillow, got {type(image).__name__}; "
+            "PIL.Image.fromarray makes a picture of an array of bytes"
+        )
     ink = _ink(_open(image))
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -92,7 +99,7 @@ def _ink(picture: Image.Image) -> np.ndarray:
     grey = np.asarray(picture, dtype=np.float32)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = np.median(border)
-    ink = paper - grey if paper > 127 else grey - paper
+    ink = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
     strongest = ink.max()
     if strongest < 16:  # of 255: nothing a person would see
         raise ValueError(

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from . import parallel
 from .checkpoints import State, described, resume, save
@@ -21,7 +21,7 @@ from .data import Digits
 from .evaluation import Evaluation, evaluate
 from .history import History, Recorder
 from .seeding import seeded
-from .updates import Criterion, Learner, batches, update
+from .updates import Criterion, Learner, batches, keeping_rates, update
 
 with warnings.catch_warnings():
     # Without ipywidgets tqdm warns that its bar in a notebook is plain text, which is all we want.
@@ -111,6 +111,7 @@ def fit(
         weight decay 0.2, chosen on the validation set for LeNet-5 in three epochs.
     schedule
         Called with the optimiser and the number of updates; None for a constant learning rate.
+        When `fit` ends, the optimiser has the rates again with which it came.
     criterion
         Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss; None for the
         model's own, ``model.criterion``, or cross-entropy where it has none.
@@ -141,7 +142,8 @@ def fit(
     Raises
     ------
     TypeError
-        If ``model`` is no module, or ``train`` or ``validation`` no `Digits`.
+        If ``model`` is no module, ``train`` or ``validation`` no `Digits`, or what ``schedule``
+        returns no scheduler that is stepped after each update.
     ValueError
         If a number is out of range, ``patience`` comes without a validation set, ``optimizer`` has
         no parameter of ``model``, or ``checkpoint`` is damaged or of another training.
@@ -169,12 +171,12 @@ def fit(
     numbers = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
     settings = described(parts | sets | numbers) if checkpoint else {}
     steps = epochs * math.ceil(len(train) / batch_size)
-    scheduler = schedule(optimizer, steps) if schedule else None
     whole = Learner(model, judge).to(device)
     learner = parallel.sharing_gradients(whole)
     number = parallel.process_number()
-    silent = number > 0 or not progress
-    with seeded(seed + number), tqdm(total=steps, disable=silent, unit="step") as bar:
+    bar = tqdm(total=steps, disable=number > 0 or not progress, unit="step")
+    with bar, keeping_rates(optimizer), seeded(seed + number):
+        scheduler = _scheduled(schedule, optimizer, steps)
         record = Recorder(whole, bar)
         state = State(whole, optimizer, scheduler, record)
         done = resume(checkpoint, settings, state) if checkpoint else 0
@@ -232,6 +234,19 @@ def _check_fit(
             raise ValueError(
                 "the optimizer holds no parameter of this model; make it with model.parameters()"
             )
+
+
+def _scheduled(
+    schedule: Callable[[Optimizer, int], LRScheduler] | None, optimizer: Optimizer, steps: int
+) -> LRScheduler | None:
+    scheduler = schedule(optimizer, steps) if schedule else None
+    by_loss = isinstance(scheduler, ReduceLROnPlateau)
+    if schedule and (by_loss or not isinstance(scheduler, LRScheduler)):
+        raise TypeError(
+            "schedule must return a scheduler that is stepped after each update, such as one_cycle "
+            f"does, got {type(scheduler).__name__}; None keeps the rate"
+        )
+    return scheduler
 
 
 def automatic_device() -> torch.device:

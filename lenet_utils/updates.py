@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,21 @@ class Learner(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         scores = self.model(images)
         return scores, self.criterion(scores, labels)
+
+
+@contextmanager
+def keeping_rates(optimizer: Optimizer) -> Iterator[None]:
+    """Give ``optimizer`` its settings back after the block: a schedule leaves its rate near 0.
+
+    A second training with it, or one that goes on from a checkpoint, begins as the first did.
+    """
+    before = [{**group} for group in optimizer.param_groups]
+    try:
+        yield
+    finally:
+        for group, settings in zip(optimizer.param_groups, before, strict=True):
+            group.clear()
+            group.update(settings)
 
 
 def batches(

@@ -96,6 +96,20 @@ def test_the_weights_are_those_of_a_training_that_never_stopped(path, name, stop
     assert not history.interrupted
 
 
+def test_after_ctrl_c_the_same_optimiser_goes_on(path):
+    """Where the schedule had brought its rate, and what it had kept, is not taken for its own."""
+    digits = images_for(28)
+    whole, stopped = make_network(5), make_network(5)
+    train(whole, digits, CASES["SGD with momentum"])
+    optimizer = plain_sgd(stopped, momentum=0.9)
+    for stop_at in (9, 99):
+        train(
+            stopped, digits, augment=at_call(stop_at, interrupt), checkpoint=path,
+            optimizer=lambda _: optimizer,
+        )  # fmt: skip
+    assert state(stopped) == state(whole)
+
+
 def test_without_validation_too(path):
     digits, whole = images_for(28), make_network(5)
     expected = train(whole, digits, validation=False)

@@ -20,7 +20,7 @@ def spoiled(value):
 @pytest.mark.parametrize(
     ("images", "error", "message"),
     [
-        ([[0.0]], TypeError, "images must be a float tensor, got list; lenet_utils.scale turns"),
+        ([[0.0]], TypeError, "images must be a float tensor, got list; torch.as_tensor makes"),
         (IMAGES.byte(), TypeError, "must be a float tensor, got torch.uint8"),
         (IMAGES[:, 0], ValueError, r"must be a non-empty \(N, 1, H, W\), got \(3, 4, 4\)"),
         (IMAGES.expand(3, 3, 4, 4), ValueError, r"\(N, 1, H, W\), got \(3, 3, 4, 4\)"),
@@ -38,7 +38,7 @@ def test_images_of_a_wrong_kind_are_refused(images, error, message):
     ("labels", "error", "message"),
     [
         ([0, 1, 2], TypeError, "labels must be an int64 tensor, got list"),
-        (LABELS.int(), TypeError, r"got torch.int32; try labels.long\(\)"),
+        (LABELS.int(), TypeError, r"got torch.int32; try torch.as_tensor\(labels\)"),
         (LABELS[:2], ValueError, r"one entry for each of the 3 images, got shape \(2,\)"),
         (LABELS[:, None], ValueError, r"got shape \(3, 1\)"),
         (torch.tensor([0, 10, 2]), ValueError, "labels must be from 0 to 9, got 0 to 10"),

@@ -154,6 +154,7 @@ def test_resume_goes_on_to_the_weights_of_a_training_that_was_never_stopped(
 def test_without_resume_a_training_begins_anew_whatever_is_there(tmp_path, trained):
     (tmp_path / "checkpoint.safetensors").write_text("of something else")
     assert run(*RUN, tmp_path) == 0
+    assert (tmp_path / "earlier-checkpoint.safetensors").read_text() == "of something else"
     first, again = (load_file(out / "weights.safetensors") for out in (trained, tmp_path))
     assert all(torch.equal(first[name], again[name]) for name in first)
 

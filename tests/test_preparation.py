@@ -73,6 +73,10 @@ DISGUISES = {
     "transparent grey": lambda d: transparent(d, "LA"),
     "sideways photograph": photographed_sideways,
     "pencil on grey": lambda d: stored(on_paper(d).point(lambda v: 90 + v * 100 // 255)),
+    "photographed in the dark": lambda d: stored(on_paper(d).point(lambda v: 10 + v * 100 // 255)),
+    "chalk on a light board": lambda d: stored(
+        Image.fromarray(d).point(lambda v: 140 + v * 2 // 5)
+    ),
     "16 bits": lambda d: sixteen_bit(255 - d),
     "16 bits, light on dark": sixteen_bit,
     "8 bits in 32": lambda d: Image.fromarray(255 - d.astype(np.int32)),

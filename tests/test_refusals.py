@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from toy import QUIET, make_digits, make_model, sgd
 
 from lenet_utils import (
@@ -115,7 +116,8 @@ REFUSED = {
     "scale ink": (lambda: scale(PIXELS, 0, NAN), "ink must be a finite number, got nan"),
     "scale paper": (lambda: scale(PIXELS, "0", 1), "background must be a finite number, got '0'"),
     # preparation
-    "prepare kind": (lambda: prepare_digit(5), "cannot read 5 as a picture"),
+    "prepare kind": (lambda: prepare_digit(5), "image must be a path or a picture .* got int"),
+    "prepare array": (lambda: prepare_digit(PIXELS[0].numpy()), "got ndarray; PIL.Image.fromarray"),
     "prepare no pixels": (lambda: prepare_digit(Image.new("L", (0, 9))), "it has 0 x 9 pixels"),
     "prepare blank": (lambda: prepare_digit(Image.new("L", (9, 9))), "found no digit: .* blank"),
     "prepare large": (
@@ -123,7 +125,10 @@ REFUSED = {
         "it has 6000 x 5001 pixels; .* at most 20,000,000",
     ),
     # distortions
-    "distort kind": (lambda: distort(IMAGES.numpy()), "images must be a float tensor, got ndarray"),
+    "distort kind": (
+        lambda: distort(IMAGES.numpy()),
+        "images must be a float .* ndarray; torch.as_t",
+    ),
     "distort bytes": (lambda: distort(IMAGES.byte()), "got torch.uint8; lenet_utils.scale turns"),
     "distort empty": (lambda: distort(IMAGES[:0]), "must be a non-empty"),
     "distort NaN": (lambda: distort(spoiled(IMAGES, NAN)), "finite, got NaN or infinity"),
@@ -168,6 +173,13 @@ REFUSED = {
     "rbf input": (lambda: RBFOutput()(SCORES), r"expected \(N, 84\), got \(3, 10\)"),
     # networks
     "network size": (lambda: LeNet5()(IMAGES), r"\(N, 1, 32, 32\), got .* load_mnist\(size=32\)"),
+    "network kind": (lambda: LeNet1()(IMAGES.numpy()), "a float tensor of images, got ndarray"),
+    "network bytes": (lambda: LeNet1()(IMAGES.byte()), "images, got torch.uint8; load_mnist gives"),
+    "output": (
+        lambda: LeNet5(output=RBFOutput()),
+        r"the largest score; pass nn.Sequential\(RBFOutput\(\), Negation\(\)\)$",
+    ),
+    "pooling class": (lambda: LeNet5(pooling=nn.AvgPool2d), "pooling must be something that makes"),
     "pooling": (lambda: LeNet5(pooling=nn.MaxPool2d(2)), "pooling must be something that makes"),
     "dropout": (lambda: LeNet5(dropout=1), "dropout must be at least 0 and below 1, got 1"),
     "activation": (lambda: LeNet1(activation=torch.tanh), "activation must be a module .* got"),
@@ -222,6 +234,15 @@ REFUSED = {
     "fit device": (training(device="gpu"), "device 'gpu' cannot be used here: .* None takes"),
     "fit optimizer": (training(optimizer="adam"), "optimizer must be .* got str; such as"),
     "fit schedule": (training(schedule=0.1), "schedule must be something to call .* got 0.1; pass"),
+    "fit schedule class": (
+        training(schedule=lambda optimizer, steps: ReduceLROnPlateau(optimizer)),
+        "stepped after each update, .* got ReduceLROnPlateau; None keeps the rate",
+    ),
+    "fit schedule none": (training(schedule=lambda optimizer, steps: None), "got NoneType; None"),
+    "fit criterion class": (
+        training(criterion=nn.CrossEntropyLoss),
+        r"got the class CrossEntropyLoss; make one of it: CrossEntropyLoss\(\)$",
+    ),
     "fit criterion": (training(criterion=3), "criterion must be something to call .* got 3"),
     "fit augment": (training(augment=IMAGES[:1, :, 0, 0]), "augment must be something to call"),
     "fit before": (training(before_epoch=1), "before_epoch must be something to call .* got 1"),
@@ -320,7 +341,11 @@ CRITERIA = {"mean": mean_penalty, "squared": squared_error, "eq. 9": Discriminat
         (SCORES[0], LABELS, r"scores must be a non-empty \(N, classes\), got \(10,\)"),
         (SCORES[:0], LABELS[:0], r"scores must be a non-empty \(N, classes\), got \(0, 10\)"),
         (SCORES[:, :0], LABELS, r"scores must be a non-empty \(N, classes\), got \(3, 0\)"),
-        (SCORES, LABELS.int(), r"labels must be an int64 tensor, got torch.int32; try labels.long"),
+        (
+            SCORES,
+            LABELS.int(),
+            r"labels must be an int64 tensor, got torch.int32; try torch.as_tensor",
+        ),
         (SCORES, [0, 9, 5], "labels must be an int64 tensor, got list"),
         (
             SCORES,

@@ -116,6 +116,17 @@ def test_one_cycle_rises_for_three_tenths_and_falls_to_nearly_nothing(model, ste
         assert max(rates) == rates[round(0.3 * steps) - 1] == pytest.approx(1)
 
 
+def test_an_optimiser_can_be_used_for_a_second_training(digits):
+    """The schedule of the first leaves a rate near 0, with which nothing would be learned."""
+    model, epoch = make_model(), {"epochs": 1, "batch_size": BATCH, **QUIET}
+    optimizer = sgd(model)
+    before = dict(optimizer.param_groups[0])
+    rates = [fit(model, digits, optimizer=optimizer, **epoch).steps["learning_rate"].tolist()
+             for _ in range(2)]  # fmt: skip
+    assert rates[0] == rates[1]
+    assert optimizer.param_groups[0] == before
+
+
 def test_training_ends_when_patience_is_used_up(model, digits):
     still = {"optimizer": sgd(model, lr=0.0), "schedule": None}
     history = fit(model, digits, digits, epochs=9, patience=3, **still, **QUIET)
