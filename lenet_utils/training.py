@@ -58,7 +58,7 @@ def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
     check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
     check_whole("steps", steps)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    return OneCycleLR(optimizer, peaks, total_steps=steps, pct_start=0.3, cycle_momentum=False)
+    return OneCycleLR(optimizer, peaks, total_steps=int(steps), pct_start=0.3, cycle_momentum=False)
 
 
 def fit(
@@ -170,7 +170,7 @@ def fit(
     sets = {"train": train, "validation": validation, "augment": augment, "seed": seed}
     numbers = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
     settings = described(parts | sets | numbers) if checkpoint else {}
-    steps = epochs * math.ceil(len(train) / batch_size)
+    steps = int(epochs) * math.ceil(len(train) / batch_size)
     whole = Learner(model, judge).to(device)
     learner = parallel.sharing_gradients(whole)
     number = parallel.process_number()

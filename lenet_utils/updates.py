@@ -53,7 +53,7 @@ def batches(
     With each batch comes the weight of its loss, 1 for a process that is alone.
     """
     order = torch.randperm(len(digits), device=digits.labels.device)
-    for chosen in parallel.from_first(order).split(batch_size):
+    for chosen in parallel.from_first(order).split(int(batch_size)):
         own, weight = parallel.own_part(chosen)
         images = digits.images[own]
         yield (augment(images) if augment else images), digits.labels[own], weight

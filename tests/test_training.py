@@ -127,6 +127,13 @@ def test_an_optimiser_can_be_used_for_a_second_training(digits):
     assert optimizer.param_groups[0] == before
 
 
+def test_numpys_whole_numbers_will_do(model, digits):
+    """They come out of any table; PyTorch itself refuses some of them."""
+    whole = {"epochs": np.int64(2), "batch_size": np.int64(BATCH), "seed": np.int64(3)}
+    history = fit(model, digits, digits, patience=np.int64(2), **whole, **QUIET)
+    assert len(history.steps) == 10
+
+
 def test_training_ends_when_patience_is_used_up(model, digits):
     still = {"optimizer": sgd(model, lr=0.0), "schedule": None}
     history = fit(model, digits, digits, epochs=9, patience=3, **still, **QUIET)
