@@ -74,6 +74,17 @@ def test_behind_rbf_units_it_is_the_exact_second_derivative_of_eq_8():
 # --- Against a loop over all connections ----------------------------------------------------------
 
 
+def test_a_weight_that_two_layers_share_has_the_sum_of_both():
+    first, second, third = nn.Linear(16, 10), nn.Linear(10, 10), nn.Linear(10, 10)
+    model = nn.Sequential(nn.Flatten(), first, ScaledTanh(), second, ScaledTanh(), third).double()
+    third.weight.data.copy_(second.weight)
+    digits = torch.randn(4, 1, 4, 4).double(), torch.arange(4)
+    apart = diagonal_curvature(model, *digits, squared_error)
+    third.weight = second.weight
+    shared = diagonal_curvature(model, *digits, squared_error)
+    torch.testing.assert_close(shared["3.weight"], apart["3.weight"] + apart["5.weight"])
+
+
 def test_shared_weights_sum_over_their_connections():
     """Appendix C written out: every connection of a small sparse convolution, one by one."""
     table = ((0,), (0, 1), (1,))

@@ -213,7 +213,7 @@ REFUSED = {
     ),
     "curvature criterion": (
         lambda: diagonal_curvature(make_model(), IMAGES, LABELS, "squared"),
-        "to call or None, got 'squared'; such as torch.nn.functional.cross_entropy$",
+        "^criterion must be something to call or None, got 'squared'; such as torch.nn.functional.",
     ),
     "one cycle": (lambda: one_cycle(sgd(make_model()), 0), "steps must be .* got 0"),
     "one cycle kind": (lambda: one_cycle(0.1, 5), "optimizer must be of type Optimizer, got float"),
