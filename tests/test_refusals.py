@@ -112,6 +112,10 @@ REFUSED = {
         lambda: scale(PIXELS, 0, 1, 27),
         "size must be at least 28 for these .* got 27",
     ),
+    "scale tall": (
+        lambda: scale(torch.zeros(3, 30, 28, dtype=torch.uint8), 0, 1, 29),
+        "size must be at least 30 for these .* got 29",
+    ),
     "scale size": (lambda: scale(PIXELS, 0, 1, -1), "size must be a whole number .* got -1"),
     "scale ink": (lambda: scale(PIXELS, 0, NAN), "ink must be a finite number, got nan"),
     "scale paper": (lambda: scale(PIXELS, "0", 1), "background must be a finite number, got '0'"),
