@@ -16,12 +16,11 @@ from pathlib import Path
 from paper_table import plan, trained
 from runs import RESULTS, record
 
-import lenet_utils
+from lenet_utils.parts import WEIGHTS
 from lenet_utils.weights import save_weights
 
 __all__ = ["KEPT", "main"]
 
-WEIGHTS = Path(lenet_utils.__file__).parent / "assets" / "weights"
 KEPT = {
     "LeNet-1 [16x16]": "lenet1.safetensors",
     "LeNet-5": "lenet5.safetensors",

@@ -159,7 +159,7 @@ def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
         pass  # better to learn now than after the training that nothing can be written here
     if not resume and checkpoint.exists():
         checkpoint.replace(checkpoint.with_stem("earlier-checkpoint"))
-        print("kept the checkpoint found here as earlier-checkpoint.safetensors: --resume goes on")
+        print("the checkpoint found here is kept as earlier-checkpoint.safetensors")
     elif resume and not checkpoint.exists():
         print(f"no {checkpoint.name} in {out} to go on from: beginning with the first epoch")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -172,12 +171,9 @@ def _draw_layer(ax: Axes, layer: _Drawn) -> None:
         corner = (x - right * back, y + down * back)
         ax.add_patch(_tile(corner, width, height, layer.kind))
     if layer.kind == "input":
-        look: dict[str, Any] = {
-            "color": INK,
-            "alpha": 0.5,
-            "fontsize": 62 * width,
-        }  # points for inches
-        ax.text(x + 0.5 * width, y + 0.47 * height, "7", ha="center", va="center", **look)
+        points = 62 * width  # for inches
+        middle = (x + 0.5 * width, y + 0.47 * height)
+        ax.text(*middle, "7", ha="center", va="center", color=INK, alpha=0.5, fontsize=points)
     sizes = "x".join(str(length) for length in layer.shape[1:])
     size = f"{layer.shape[0]}@{sizes}" if sizes and layer.label != "input" else sizes
     center, top = layer.left + layer.width / 2, y + height + down
@@ -219,10 +215,6 @@ def _window(
 def _tile(corner: tuple[float, float], width: float, height: float, kind: str) -> Rectangle:
     """Return a rectangle in a light tint of its kind's colour, the same on any page."""
     color = COLORS[kind]
-    look: dict[str, Any] = {
-        "facecolor": tint(color),
-        "edgecolor": color,
-        "linewidth": 0.9,
-        "zorder": 1,
-    }
-    return Rectangle(corner, width, height, **look)
+    return Rectangle(
+        corner, width, height, facecolor=tint(color), edgecolor=color, linewidth=0.9, zorder=1
+    )

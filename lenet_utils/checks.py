@@ -61,9 +61,9 @@ def check_kind(name: str, value: object, kind: type, hint: str = "") -> None:
 def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
     """Refuse anything but ``count`` int64 labels, or predictions by ``name``, from 0 to 9."""
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
-        kind = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
         raise TypeError(
-            f"{name} must be an int64 tensor, got {kind}; try torch.as_tensor({name}).long()"
+            f"{name} must be an int64 tensor, got {kind_of(labels)}; "
+            f"try torch.as_tensor({name}).long()"
         )
     if labels.shape != (count,):
         raise ValueError(
@@ -98,6 +98,11 @@ def check_whole(name: str, value: int, least: int = 1) -> None:
     """Refuse a ``value`` of argument ``name`` that is not a whole number of at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+
+
+def kind_of(value: object) -> str:
+    """Return what a message calls ``value``: a tensor by its numbers, anything else by its type."""
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
 
 
 def _is_number(value: object) -> bool:

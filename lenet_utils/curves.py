@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 import torch
-import torch.nn.functional as F
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from torch import Tensor, nn
+from torch import nn
 
 from .checks import check_kind, check_positive
 from .data import Digits
 from .evaluation import device_of
 from .history import History
 from .style import COLORS, WIDTH, layer_label, new_figure
+from .updates import Criterion, criterion_of
 
 __all__ = ["activation_curves", "gradient_norms", "layer_gradient_norms", "learning_curves"]
 
@@ -151,7 +151,7 @@ def gradient_norms(norms: pd.DataFrame) -> Figure:
 def layer_gradient_norms(
     model: nn.Module,
     digits: Digits,
-    criterion: Callable[[Tensor, Tensor], Tensor] | None = None,
+    criterion: Criterion | None = None,
 ) -> pd.Series:
     """Measure the gradient of each named layer, as the first step of training would see it.
 
@@ -181,8 +181,7 @@ def layer_gradient_norms(
     """
     check_kind("model", model, nn.Module)
     check_kind("digits", digits, Digits, "take a batch, as in load_mnist().train[:256]")
-    own: Callable[[Tensor, Tensor], Tensor] = getattr(model, "criterion", F.cross_entropy)
-    judge = criterion or own
+    judge = criterion_of(model, criterion)
     twin = copy.deepcopy(model).train()
     twin.zero_grad()
     device = device_of(twin)

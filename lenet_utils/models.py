@@ -142,6 +142,7 @@ class LeNet4(LeNet):
     ) -> None:
         parts = Parts(activation)
         c3 = SparseConv2d(connections, in_maps=8)
+        units = nn.Sequential(nn.Linear(120, 10), ScaledTanh())
         super().__init__(
             OrderedDict(
                 c1=parts.convolution(nn.Conv2d(1, 4, 5), maps=4),  # (N, 4, 28, 28)
@@ -149,9 +150,7 @@ class LeNet4(LeNet):
                 c3=parts.convolution(c3, maps=16),  # (N, 16, 10, 10)
                 s4=parts.subsampling(maps=16),  # (N, 16, 5, 5)
                 f5=parts.full(nn.Flatten(), nn.Linear(400, 120)),  # (N, 120)
-                output=parts.output(
-                    output, nn.Sequential(nn.Linear(120, 10), ScaledTanh())
-                ),  # (N, 10)
+                output=parts.output(output, units),  # (N, 10)
             )
         )
         self._initialize(initialize)

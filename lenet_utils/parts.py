@@ -11,7 +11,7 @@ from typing import ClassVar, overload
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import check_callable, check_share
+from .checks import check_callable, check_share, kind_of
 from .layers import ScaledTanh, SparseConv2d, Subsampling, uniform_by_fan_in_
 from .losses import DiscriminativeLoss, squared_error
 from .rbf import RBFOutput
@@ -122,9 +122,8 @@ class LeNet(nn.Sequential):
             If the images have another shape.
         """
         if not isinstance(images, Tensor) or not images.is_floating_point():
-            kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
             raise TypeError(
-                f"{type(self).__name__} expects a float tensor of images, got {kind}; "
+                f"{type(self).__name__} expects a float tensor of images, got {kind_of(images)}; "
                 "load_mnist gives them, and lenet_utils.scale makes them of bytes"
             )
         if images.ndim != 4 or images.shape[1:] != (1, self.size, self.size):

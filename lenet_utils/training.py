@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
@@ -21,7 +20,7 @@ from .data import Digits
 from .evaluation import Evaluation, evaluate
 from .history import History, Recorder
 from .seeding import seeded
-from .updates import Criterion, Learner, batches, keeping_rates, update
+from .updates import Criterion, Learner, batches, criterion_of, keeping_rates, update
 
 with warnings.catch_warnings():
     # Without ipywidgets tqdm warns that its bar in a notebook is plain text, which is all we want.
@@ -164,8 +163,7 @@ def fit(
     optimizer = optimizer or torch.optim.AdamW(
         model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True
     )
-    own: Criterion = getattr(model, "criterion", F.cross_entropy)
-    judge = criterion or own
+    judge = criterion_of(model, criterion)
     parts = {"model": model, "criterion": judge, "optimizer": optimizer, "schedule": schedule}
     sets = {"train": train, "validation": validation, "augment": augment, "seed": seed}
     numbers = {"epochs": epochs, "batch_size": batch_size, "patience": patience}

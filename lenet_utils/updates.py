@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -16,6 +17,12 @@ from .data import Digits
 __all__: list[str] = []  # for `fit`, not for readers
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+def criterion_of(model: nn.Module, given: Criterion | None) -> Criterion:
+    """Return ``given``; for None the model's own, or cross-entropy where it has none."""
+    own: Criterion = getattr(model, "criterion", F.cross_entropy)
+    return given or own
 
 
 class Learner(nn.Module):

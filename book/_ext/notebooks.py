@@ -8,7 +8,6 @@ in the built book. It holds no time, path or random identity: the same results g
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import mimetypes
 import posixpath
@@ -39,10 +38,6 @@ HIDDEN_OUTPUT = {"hide-output", "hide-cell"}
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write a notebook whenever Sphinx writes a chapter's page."""
-    # Sphinx writes all pages anew when a setting changes: so an edit of these files counts as one.
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    source = hashlib.sha256(b"".join(module.read_bytes() for module in modules)).hexdigest()
-    app.add_config_value("notebooks_source", source, "html", str)
     app.connect("html-page-context", write_notebook, priority=950)  # when the page is mended
     app.connect("html-page-context", show_buttons, priority=600)  # after the theme's own
     app.connect("build-finished", remove_left_over)

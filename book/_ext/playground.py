@@ -12,7 +12,6 @@ with them the networks they need, which `network_scripts` writes from the packag
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -100,16 +99,10 @@ def write_networks(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir, "_static", DATA)
     stamp = folder / "made-from"
-    made_from = f"{package_digest(Path(app.srcdir))} {digest_of(Path(__file__).parent)}"
+    made_from = f"{package_digest(Path(app.srcdir))} {app.config.lenet_book_sources}"
     if stamp.is_file() and stamp.read_text() == made_from:
         return
     from network_scripts import write_scripts  # it imports PyTorch: only where there is need
 
     write_scripts(folder)
     stamp.write_text(made_from)
-
-
-def digest_of(folder: Path) -> str:
-    """Return a hash of the Python files in ``folder``."""
-    sources = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
-    return hashlib.sha256(b"\0".join(sources)).hexdigest()[:16]

@@ -46,9 +46,7 @@
   class ConnectionsFigure {
     constructor(root) {
       const network = lenet.networks.lenet5;
-      this.index = network.layers.findIndex(({ table, inputs }) =>
-        table?.some((row) => row.length < inputs),
-      );
+      this.index = lenet.sparseIndex(network);
       this.layer = network.layers[this.index];
       this.outputs = runningExample(network).outputs;
       this.map = 0;
@@ -85,9 +83,7 @@
       const kernels = new Map(
         lenet.kernelsOf(this.layer, map).map(({ source, weights }) => [source, weights]),
       );
-      const limit = Math.max(
-        ...[...kernels.values()].flatMap((weights) => [...weights].map(Math.abs)),
-      );
+      const limit = Math.max(...[...kernels.values()].map(lenet.largest));
       const read = this.dense[map].map((source) =>
         this.source(source, sources.includes(source), kernels.get(source), limit),
       );

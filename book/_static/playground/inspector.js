@@ -101,10 +101,10 @@
       if (layer.kind === "full") {
         const inputs = layer.weight.length / layer.bias.length;
         const weights = layer.weight.subarray(map * inputs, (map + 1) * inputs);
-        return [this.weightTile(weights, 12, largest(weights), `${inputs} weights`)];
+        return [this.weightTile(weights, 12, lenet.largest(weights), `${inputs} weights`)];
       }
       const kernels = lenet.kernelsOf(layer, map);
-      const limit = Math.max(...kernels.map(({ weights }) => largest(weights)));
+      const limit = Math.max(...kernels.map(({ weights }) => lenet.largest(weights)));
       return kernels.map(({ source, weights }) =>
         this.weightTile(weights, layer.window, limit, layer.inputs > 1 ? `${source}` : "kernel"),
       );
@@ -115,10 +115,6 @@
       lenet.paintSigned(canvas, weights, limit);
       return element("span", { class: "lenet-kernel" }, canvas, element("span", {}, caption));
     }
-  }
-
-  function largest(weights) {
-    return weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
   }
 
   /* All layers but the output, with the connection table of the one that has gaps, and an
@@ -141,9 +137,7 @@
     /* The table belongs to the layer in which some map does not read all maps. */
     addTable() {
       const { layers } = this.network;
-      this.sparse = layers.findIndex(({ table, inputs }) =>
-        table?.some((row) => row.length < inputs),
-      );
+      this.sparse = lenet.sparseIndex(this.network);
       const { name, table, inputs } = layers[this.sparse];
       const choose = (map) => this.select({ ...this.selection, index: this.sparse, map });
       this.table = new lenet.TableView([layers[this.sparse - 1].name, name], inputs, choose);

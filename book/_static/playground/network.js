@@ -156,13 +156,27 @@
     lenet.networks = { ...lenet.networks, [key]: network };
   }
 
+  /* The number of the layer in which some map does not read all maps. */
+  function sparseIndex(network) {
+    return network.layers.findIndex(({ table, inputs }) =>
+      table?.some((row) => row.length < inputs),
+    );
+  }
+
+  /* The size of the largest weight, whatever its sign. */
+  function largest(weights) {
+    return weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0);
+  }
+
   Object.assign(lenet, {
     addNetwork,
     bytes,
     hasPenalties,
     kernelsOf,
+    largest,
     ranking,
     receptiveField,
     run,
+    sparseIndex,
   });
 })();

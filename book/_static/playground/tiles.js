@@ -48,8 +48,7 @@
     const { context, image, pixels } = pixelsOf(canvas);
     const scale = 255 / (high - low);
     for (let i = 0; i < pixels.length; i++) {
-      const level = (values[i] - low) * scale;
-      pixels[i] = colors[level <= 0 ? 0 : level >= 255 ? 255 : Math.round(level)];
+      pixels[i] = colors[Math.round(lenet.clamp((values[i] - low) * scale, 0, 255))];
     }
     context.putImageData(image, 0, 0);
   }
