@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from fresh_environment import build_wheel
 
 import lenet_utils
 from lenet_utils.sources import ASSETS, MNIST_FILES
@@ -171,10 +172,7 @@ def test_nothing_keeps_the_data_out_of_the_wheel():
 
 
 def test_the_wheel_contains_mnist(tmp_path):
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(build_wheel(tmp_path)) as archive:
         for name in MNIST_FILES:
             packed = archive.read(f"lenet_utils/assets/mnist/{name}.gz")
             assert packed == (ASSETS / f"{name}.gz").read_bytes()

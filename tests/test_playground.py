@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from building import ROOT, build
+from building import ROOT, build, start_book
 from PIL import Image
 from torch import nn
 
@@ -43,12 +43,10 @@ WIDTHS, COLOURS = (1280, 390), ("light", "dark")
 def book(tmp_path_factory):
     """A built book of two pages, one with all panels and one with none."""
     folder = tmp_path_factory.mktemp("play") / "small book"
-    for name in ("_ext", "_static", "_templates"):
-        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
-    for name in ("_config.yml", "references.bib", "requirements.txt"):
-        shutil.copy(ROOT / name, folder / name)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "lenet_utils", folder / "lenet_utils", ignore=ignored)
+    start_book(folder)
+    shutil.copy(ROOT / "requirements.txt", folder)
+    package, ignored = folder / "lenet_utils", shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "lenet_utils", package, ignore=ignored, dirs_exist_ok=True)
     chapters = "format: jb-book\nroot: book/intro\nchapters:\n  - file: book/other\n"
     (folder / "_toc.yml").write_text(chapters)
     (folder / "book" / "intro.md").write_text(PAGE)
