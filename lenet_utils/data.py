@@ -46,7 +46,7 @@ class Digits:
     Attributes
     ----------
     images
-        ``(N, 1, H, W)`` float32.
+        ``(N, 1, H, W)`` float, float32 for models as PyTorch makes them.
     labels
         ``(N,)`` int64, each 0 to 9.
 

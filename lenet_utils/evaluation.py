@@ -36,6 +36,8 @@ class Evaluation:
     ------
     TypeError, ValueError
         If either has another type or shape, or a label is not 0 to 9.
+    FloatingPointError
+        If a score is NaN, which no other can be compared with.
     """
 
     scores: Tensor
@@ -47,6 +49,12 @@ class Evaluation:
             shape = tuple(self.scores.shape)
             raise ValueError(f"scores must be (N, 10), a column for each class, got {shape}")
         check_labels(self.labels, count=len(self.scores))
+        unknown = int(self.scores.isnan().any(dim=1).sum())
+        if unknown:
+            raise FloatingPointError(
+                f"the model answered {unknown} of {len(self.scores)} images with NaN. Most likely "
+                "its training diverged: train it anew, with a tenth of the learning rate."
+            )
 
     @property
     def predictions(self) -> Tensor:
@@ -146,6 +154,8 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     ------
     TypeError, ValueError
         If ``model`` or ``digits`` is something else, or they do not fit each other.
+    FloatingPointError
+        If the model gives out NaN.
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     check_kind("digits", digits, Digits, "load_mnist().test is one")

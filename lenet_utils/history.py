@@ -71,7 +71,22 @@ class Recorder:
         self._pending.append((epoch, rate, torch.stack([loss, error])))
         self.bar.update()
         if len(self._pending) == REPORT_EVERY:
-            self._collect()
+            self.collect()
+
+    def collect(self) -> None:
+        """Fetch the pending losses from the device and stop at the first that is not finite."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        pairs = mean_of_all(torch.stack([pair for _, _, pair in pending])).tolist()
+        for (epoch, rate, _), (loss, error) in zip(pending, pairs, strict=True):
+            step = len(self._steps) + 1
+            values = (epoch, step, loss, error, rate)
+            self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))
+            if not math.isfinite(loss):
+                _stop(f"the loss is {loss}", epoch, step, rate)
+        loss, error = map(fmean, zip(*pairs, strict=True))
+        self.bar.set_postfix_str(f"epoch {epoch}, loss {loss:.4f}, error {error:.2%}")
 
     def epoch(
         self,
@@ -81,7 +96,6 @@ class Recorder:
         seconds: float,
     ) -> None:
         """Take in the end of an epoch, with its validation where there is one."""
-        self._collect()
         loss = self._loss(result, criterion) if result else None
         self._check_last_update(epoch, loss)
         own = pd.DataFrame([step for step in self._steps if step["epoch"] == epoch])
@@ -146,7 +160,7 @@ class Recorder:
 
     def history(self) -> History:
         """Return what was taken in."""
-        self._collect()
+        self.collect()
         # Without validation, a model interrupted in an epoch has no whole epoch's weights.
         lost = self.interrupted and not self._best_weights
         return History(
@@ -155,21 +169,6 @@ class Recorder:
             best_epoch=None if lost else self.best_epoch,
             interrupted=self.interrupted,
         )
-
-    def _collect(self) -> None:
-        """Fetch the pending losses from the device and stop at the first that is not finite."""
-        if not self._pending:
-            return
-        pending, self._pending = self._pending, []
-        pairs = mean_of_all(torch.stack([pair for _, _, pair in pending])).tolist()
-        for (epoch, rate, _), (loss, error) in zip(pending, pairs, strict=True):
-            step = len(self._steps) + 1
-            values = (epoch, step, loss, error, rate)
-            self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))
-            if not math.isfinite(loss):
-                _stop(f"the loss is {loss}", epoch, step, rate)
-        loss, error = map(fmean, zip(*pairs, strict=True))
-        self.bar.set_postfix_str(f"epoch {epoch}, loss {loss:.4f}, error {error:.2%}")
 
     def _check_last_update(self, epoch: int, loss: float | None) -> None:
         """Stop if an epoch's last update, which no training loss judges, broke the model."""

@@ -149,8 +149,8 @@ def fit(
     OSError
         If ``checkpoint`` cannot be read or written.
     FloatingPointError
-        If the loss or a weight is not finite. The model gets the best weights back, where an epoch
-        with validation was completed.
+        If the loss, a weight or a score is not finite. The model gets the best weights back, where
+        an epoch with validation was completed.
     """
     _check_fit(model, train, validation, epochs, batch_size, optimizer, patience, seed)
     functions = {"schedule": schedule, "criterion": criterion, "augment": augment}
@@ -189,6 +189,7 @@ def fit(
                 for batch in batches(train, batch_size, augment):
                     rate = optimizer.param_groups[0]["lr"]
                     record.step(epoch, *update(learner, *batch, optimizer, scheduler), rate)
+                record.collect()  # whether the training diverged, before it is judged
                 result = _judged(model, validation) if validation else None
                 record.epoch(epoch, result, judge, time.perf_counter() - started)
                 if checkpoint:

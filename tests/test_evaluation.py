@@ -171,3 +171,19 @@ def test_levels_that_are_no_confidence_are_refused(level):
 def test_k_out_of_range_is_refused(result, k, message):
     with pytest.raises(ValueError, match=f"k must be .*{message}"):
         result.top_k_accuracy(k)
+
+
+def test_a_model_that_answers_nan_is_not_judged():
+    """NaN counts as the largest score: a broken network would seem to answer 0 to everything."""
+    model = LeNet1()
+    evaluate(model, digits := Digits(torch.randn(3, 1, 28, 28), torch.arange(3)))
+    with torch.no_grad():
+        next(model.parameters())[0] = math.nan
+    with pytest.raises(
+        FloatingPointError, match=r"3 of 3 images with NaN.* a tenth of the learning"
+    ):
+        evaluate(model, digits)
+    scores = torch.tensor([[0.0] * 10, [1.0] * 9 + [math.nan], [math.inf] + [0.0] * 9])
+    with pytest.raises(FloatingPointError, match="1 of 3 images"):
+        Evaluation(scores, digits.labels)
+    assert Evaluation(scores[[0, 2]], digits.labels[:2]).errors == 1
