@@ -64,8 +64,11 @@ def make_environment(folder: Path, wheel: Path, further: Iterable[str] = ()) -> 
     return python
 
 
-def execute(notebook: Path, python: Path, folder: Path) -> nbformat.NotebookNode:
-    """Run a notebook by that Python in a new ``folder``; raise what one of its cells raises."""
+def execute(notebook: Path, python: Path, home: Path, folder: Path) -> nbformat.NotebookNode:
+    """Run a notebook by that Python in a new ``folder``; raise what one of its cells raises.
+
+    The reader's ``home`` is where packages keep what they need the next time.
+    """
     folder.mkdir()
     kernel = folder / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
@@ -76,8 +79,8 @@ def execute(notebook: Path, python: Path, folder: Path) -> nbformat.NotebookNode
     content = nbformat.read(notebook, as_version=4)
     settings = {"metadata": {"path": str(folder)}}
     client = NotebookClient(content, km=manager, timeout=600, resources=settings)
-    # Nothing of this process's settings may help it: no PYTHONPATH, no home, no cache.
-    environment = {"HOME": str(folder), "OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"]}
+    # Nothing of this process's settings may help it: no PYTHONPATH, no cache.
+    environment = {"HOME": str(home), "OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"]}
     try:
         return client.execute(env=environment)
     finally:

@@ -314,18 +314,24 @@ def test_outputs_are_there_where_the_page_has_them(built, chapter):
 
 
 @pytest.fixture(scope="module")
-def executed(built, request, tmp_path_factory):
-    """Run the notebooks that are to be tested as a stranger would, two at a time."""
+def pythons(tmp_path_factory):
+    """The Python of a reader's environment, by what was installed beside lenet_utils."""
     folder = tmp_path_factory.mktemp("fresh")
     wheel = build_wheel(folder)
-    pythons = {
+    return {
         further: make_environment(folder / "-".join(["env", *further]), wheel, further)
         for further in {(), *FURTHER.values()}
     }
 
+
+@pytest.fixture(scope="module")
+def executed(built, pythons, request, tmp_path_factory):
+    """Run the notebooks that are to be tested as a stranger would, two at a time."""
+    home = tmp_path_factory.mktemp("home")
+
     def run(chapter: str) -> nbformat.NotebookNode:
         path = HTML / "notebooks" / f"{chapter}.ipynb"
-        return execute(path, pythons[FURTHER.get(chapter, ())], folder / chapter)
+        return execute(path, pythons[FURTHER.get(chapter, ())], home, home / chapter)
 
     name = test_a_notebook_runs_where_only_lenet_utils_is_installed.__name__
     tests = [item for item in request.session.items if item.originalname == name]
@@ -342,9 +348,9 @@ def test_a_notebook_runs_where_only_lenet_utils_is_installed(executed, chapter):
     assert installed == set(FURTHER.get(chapter, ()))
 
 
-def test_the_environment_of_a_reader_holds_nothing_else(tmp_path):
+def test_the_environment_of_a_reader_holds_nothing_else(pythons):
     """Else the test above would prove little."""
-    python = make_environment(tmp_path / "env", build_wheel(tmp_path))
+    python = pythons[()]
     program = """
 import importlib.util, sys, lenet_utils
 print([name for name in sys.argv[1:] if importlib.util.find_spec(name)], lenet_utils.__file__)
@@ -352,4 +358,4 @@ print([name for name in sys.argv[1:] if importlib.util.find_spec(name)], lenet_u
     others = ["myst_nb", "sphinx", "lightning", "sklearn", "pytest", "nbclient", "pip"]
     command = [str(python), "-I", "-c", program, *others]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert printed.startswith(f"[] {tmp_path}")
+    assert printed.startswith(f"[] {python.parent.parent}")

@@ -570,15 +570,3 @@ def test_a_layer_the_browser_does_not_know_is_refused():
     largest = LeNet5(pooling=lambda maps: nn.MaxPool2d(2))
     with pytest.raises(TypeError, match="no layer like s2"):
         network_scripts.describe_layer("s2", largest.s2)
-
-
-def test_an_unknown_panel_fails_the_build(tmp_path):
-    for name in ("_ext", "_static", "_templates"):
-        shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
-    for name in ("_config.yml", "references.bib"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
-    (tmp_path / "book" / "intro.md").write_text("# A page\n\n```{playground} chess\nNo.\n```\n")
-    result = build(tmp_path)
-    assert result.returncode != 0
-    assert '"chess" unknown; choose from "draw"' in result.stdout.replace("\n", " ")

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 import sharing
 from bs4 import BeautifulSoup
-from building import build, write_page
+from building import build, start_book, write_page
 
 FIGURE = """Some words about a picture.
 
@@ -47,15 +47,27 @@ def meta(page: BeautifulSoup) -> dict[str, str]:
     return {tag["property"]: tag["content"] for tag in page.select("meta[property]")}
 
 
-def test_a_published_book_names_its_address(small_book, monkeypatch):
-    monkeypatch.setenv("GITHUB_REPOSITORY", "me/fork")
-    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
-    write_page(small_book, FIGURE)
-    result = build(small_book)
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A book of two pages, the first with a picture, built by a fork's workflow."""
+    book = tmp_path_factory.mktemp("fork") / "small book"
+    start_book(book)
+    write_page(book, FIGURE)
+    (book / "book" / "other.md").write_text("# Another page\n\nNo picture.\n")
+    (book / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/intro\nchapters:\n  - file: book/other\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_REPOSITORY", "me/fork")
+        patch.delenv("GITHUB_SERVER_URL", raising=False)
+        result = build(book)
     assert result.returncode == 0, result.stdout[-4000:]
+    return book
 
+
+def test_a_published_book_names_its_address(published):
     home = "https://me.github.io/fork/"
-    page = read(small_book, "book/intro.html")
+    page = read(published, "book/intro.html")
     preview = meta(page)
     assert page.select_one("link[rel=canonical]")["href"] == f"{home}book/intro.html"
     assert preview["og:url"] == f"{home}book/intro.html"
@@ -65,25 +77,29 @@ def test_a_published_book_names_its_address(small_book, monkeypatch):
     assert preview["og:image:alt"] == "A seven made of pixels"
     picture = preview["og:image"]
     assert picture.startswith(home)
-    assert (small_book / "_build" / "html" / picture.removeprefix(home)).is_file()
+    assert (published / "_build" / "html" / picture.removeprefix(home)).is_file()
 
-    sitemap = ElementTree.parse(small_book / "_build" / "html" / "sitemap.xml")
-    assert [place.text for place in sitemap.findall(".//{*}loc")] == [f"{home}book/intro.html"]
+    sitemap = ElementTree.parse(published / "_build" / "html" / "sitemap.xml")
+    pages = [f"{home}book/intro.html", f"{home}book/other.html"]
+    assert [place.text for place in sitemap.findall(".//{*}loc")] == pages
 
-    lost = read(small_book, "404.html")
+    lost = read(published, "404.html")
     assert lost.select_one("link[rel=canonical]") is None
     own = [tag["href"] for tag in lost.select("a[href], link[href]")]
     own = [address for address in own if not address.startswith(("#", "https://github.com"))]
     assert all(address.startswith("/fork/") for address in own), own
 
 
-def test_a_page_without_picture_is_shown_with_the_logo(small_book, monkeypatch):
-    monkeypatch.setenv("GITHUB_REPOSITORY", "me/fork")
-    write_page(small_book, "No picture.")
-    assert build(small_book).returncode == 0
-    picture = meta(read(small_book, "book/intro.html"))["og:image"]
+def test_a_page_without_picture_is_shown_with_the_logo(published):
+    picture = meta(read(published, "book/other.html"))["og:image"]
     assert picture == "https://me.github.io/fork/_static/logo.png"
-    assert (small_book / "_build" / "html" / "_static" / "logo.png").is_file()
+    assert (published / "_build" / "html" / "_static" / "logo.png").is_file()
+
+
+def test_repository_buttons_lead_to_the_fork(published):
+    page = (published / "_build" / "html" / "book" / "intro.html").read_text(encoding="utf-8")
+    assert "https://github.com/me/fork/edit/main/book/intro.md" in page
+    assert "executablebooks/jupyter-book" not in page
 
 
 def test_a_book_without_address_says_nothing_wrong(small_book):

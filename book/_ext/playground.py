@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from lenet_book import package_digest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -57,7 +56,9 @@ class PlaygroundDirective(SphinxDirective):
     has_content = True
 
     def run(self) -> list[nodes.Node]:
-        kind = directives.choice(self.arguments[0], tuple(NETWORKS))
+        (kind,) = self.arguments
+        if kind not in NETWORKS:
+            raise self.error(f'There is no panel "{kind}"; choose one of {", ".join(NETWORKS)}.')
         self.assert_has_content()
         self.env.metadata[self.env.docname].setdefault(FOLDER, []).append(kind)
         panel = playground(kind=kind)
