@@ -26,6 +26,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from . import parallel
 from .data import Digits
+from .files import check_writable
 from .history import Recorder
 from .weights import opening, write_tensors
 
@@ -86,21 +87,24 @@ def save(path: PathLike, settings: Mapping[str, str], state: State) -> None:
 
 
 def resume(path: PathLike, settings: Mapping[str, str], state: State) -> int:
-    """Put into ``state`` what is in the file, and return its epochs; 0 where there is no file.
+    """Put into ``state`` what is in the file, and return its epochs; 0 where there is no file yet.
 
     Of several processes the first reads, and tells the others.
 
     Raises
     ------
     OSError
-        If the file cannot be opened.
+        If the file cannot be opened or, where there is none, could not be written.
     ValueError
         If it is no checkpoint, is damaged, or belongs to a training with other settings.
     """
     content = None
-    if parallel.process_number() == 0 and os.path.lexists(path):
-        with opening(path):
-            content = Path(path).read_bytes()
+    if parallel.process_number() == 0:
+        if os.path.lexists(path):
+            with opening(path):
+                content = Path(path).read_bytes()
+        else:
+            check_writable(path)  # now, and not after an epoch that would be lost
     content = parallel.bytes_from_first(content)
     if content is None:
         return 0

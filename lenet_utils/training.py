@@ -106,8 +106,8 @@ def fit(
     batch_size
         Images for each update; an epoch's last batch may be smaller.
     optimizer
-        Any, made with the parameters of ``model``; None for AdamW with learning rate 0.01 and
-        weight decay 0.2, chosen on the validation set for LeNet-5 in three epochs.
+        Any but LBFGS, made with the parameters of ``model``; None for AdamW with learning rate
+        0.01 and weight decay 0.2, chosen on the validation set for LeNet-5 in three epochs.
     schedule
         Called with the optimiser and the number of updates; None for a constant learning rate.
         When `fit` ends, the optimiser has the rates again with which it came.
@@ -141,8 +141,8 @@ def fit(
     Raises
     ------
     TypeError
-        If ``model`` is no module, ``train`` or ``validation`` no `Digits`, or what ``schedule``
-        returns no scheduler that is stepped after each update.
+        If ``model`` is no module, ``train`` or ``validation`` no `Digits`, ``optimizer`` is LBFGS,
+        or what ``schedule`` returns no scheduler that is stepped after each update.
     ValueError
         If a number is out of range, ``patience`` comes without a validation set, ``optimizer`` has
         no parameter of ``model``, or ``checkpoint`` is damaged or of another training.
@@ -228,6 +228,11 @@ def _check_fit(
             raise ValueError("patience needs a validation set to judge by: pass validation=")
     if optimizer is not None:
         check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
+        if isinstance(optimizer, torch.optim.LBFGS):
+            raise TypeError(
+                "LBFGS takes the loss several times for each update, which fit does not; choose an "
+                "optimizer that takes it once, such as torch.optim.SGD"
+            )
         own = {id(parameter) for parameter in model.parameters()}
         if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
             raise ValueError(

@@ -237,6 +237,12 @@ REFUSED = {
     "fit batch": (training(batch_size=-5), "batch_size must be .* at least 1, got -5"),
     "fit device": (training(device="gpu"), "device 'gpu' cannot be used here: .* None takes"),
     "fit optimizer": (training(optimizer="adam"), "optimizer must be .* got str; such as"),
+    "fit LBFGS": (
+        lambda: fit(
+            net := make_model(), DIGITS, epochs=1, optimizer=torch.optim.LBFGS(net.parameters())
+        ),
+        "LBFGS takes the loss several times .* torch.optim.SGD",
+    ),
     "fit schedule": (training(schedule=0.1), "schedule must be something to call .* got 0.1; pass"),
     "fit schedule class": (
         training(schedule=lambda optimizer, steps: ReduceLROnPlateau(optimizer)),
