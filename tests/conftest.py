@@ -10,12 +10,14 @@ from playwright.sync_api import sync_playwright
 
 from lenet_utils import load_mnist
 
-# Tests of the built book and of experiments, or of several processes; see `make check`.
+# Tests of the built book and its scripts, of experiments and whole programs; see `make check`.
 SLOW = {
     "test_book",
     "test_brand",
     "test_experiments",
+    "test_javascript",
     "test_lenet_book",
+    "test_main",
     "test_notebooks",
     "test_one_page",
     "test_pages",
@@ -27,6 +29,7 @@ SLOW = {
     "test_reading_aids",
     "test_rivals",
     "test_sharing",
+    "test_speed",
 }
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 
