@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from . import __version__
 from .accounting import summary
 from .data import SCALINGS, load_mnist, scale
 from .evaluation import Evaluation, evaluate
-from .files import atomic_path
+from .files import atomic_path, check_writable
 from .losses import squared_error
 from .models import MODELS, LeNet
 from .parallel import joined_processes, process_number
@@ -154,9 +153,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
 
 def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
     """Make the folder, and see to it that the training goes on, or begins anew, as it should."""
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=out):
-        pass  # better to learn now than after the training that nothing can be written here
+    check_writable(checkpoint)  # better to learn it now than after the training
     if not resume and checkpoint.exists():
         checkpoint.replace(checkpoint.with_stem("earlier-checkpoint"))
         print("the checkpoint found here is kept as earlier-checkpoint.safetensors")

@@ -61,13 +61,19 @@ kernelspec:
 """
 
 
-def start_book(book: Path) -> None:
-    """Make a book of one page in the folder ``book``, with the settings of the real one."""
+def start_book(book: Path, *further: str) -> None:
+    """Begin a book in the folder ``book``, with the settings of the real one.
+
+    Its pages, which are still to be written, are the intro and those named ``further``.
+    """
     for name in ("_ext", "_static", "_templates"):
         shutil.copytree(ROOT / "book" / name, book / "book" / name)
     for name in ("_config.yml", "references.bib"):
         shutil.copy(ROOT / name, book / name)
-    (book / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    toc = {"format": "jb-book", "root": "book/intro"}
+    if further:
+        toc["chapters"] = [{"file": f"book/{name}"} for name in further]
+    (book / "_toc.yml").write_text(yaml.safe_dump(toc))
     (book / "lenet_utils").mkdir()
     (book / "lenet_utils" / "__init__.py").write_text("")
 

@@ -67,6 +67,7 @@ def test_cells_run_again_only_when_they_must(small_book):
 
     write_page(small_book, COUNTING_CELL)
     assert build_and_count() == 1
+    assert build_and_count() == 1, "nothing was changed"
     write_page(small_book, "Other prose." + COUNTING_CELL)
     assert build_and_count() == 1, "only prose was changed"
     package.write_text("changed = True\n")

@@ -43,12 +43,10 @@ WIDTHS, COLOURS = (1280, 390), ("light", "dark")
 def book(tmp_path_factory):
     """A built book of two pages, one with all panels and one with none."""
     folder = tmp_path_factory.mktemp("play") / "small book"
-    start_book(folder)
+    start_book(folder, "other")
     shutil.copy(ROOT / "requirements.txt", folder)
     package, ignored = folder / "lenet_utils", shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "lenet_utils", package, ignore=ignored, dirs_exist_ok=True)
-    chapters = "format: jb-book\nroot: book/intro\nchapters:\n  - file: book/other\n"
-    (folder / "_toc.yml").write_text(chapters)
     (folder / "book" / "intro.md").write_text(PAGE)
     (folder / "book" / "other.md").write_text("# Another page\n")
     result = build(folder)

@@ -51,12 +51,9 @@ def meta(page: BeautifulSoup) -> dict[str, str]:
 def published(tmp_path_factory):
     """A book of two pages, the first with a picture, built by a fork's workflow."""
     book = tmp_path_factory.mktemp("fork") / "small book"
-    start_book(book)
+    start_book(book, "other")
     write_page(book, FIGURE)
     (book / "book" / "other.md").write_text("# Another page\n\nNo picture.\n")
-    (book / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/intro\nchapters:\n  - file: book/other\n"
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GITHUB_REPOSITORY", "me/fork")
         patch.delenv("GITHUB_SERVER_URL", raising=False)
