@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from .accounting import summary
-from .data import SCALINGS, load_mnist, scale
-from .evaluation import Evaluation, evaluate
-from .files import atomic_path, check_writable
-from .losses import squared_error
-from .models import MODELS, LeNet
-from .parallel import joined_processes, process_number
-from .preparation import prepare_digit
-from .sources import DATASETS
-from .training import automatic_device, fit
-from .visualization import learning_curves, use_style
-from .weights import load_weights, read_metadata, save_weights
+
+# Whatever brings PyTorch is imported where it is used: it takes seconds, and the help and a refused
+# option should not wait for it. For the same reason the choices are written out here.
+if TYPE_CHECKING:
+    from .evaluation import Evaluation
+    from .prediction import Trained
 
 __all__ = ["main"]
 
+MODELS = ("lenet1989", "lenet1", "lenet4", "lenet5")
+DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
+SCALINGS = ("1998", "signed", "standard", "unit")
+PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 SCALING_OF = {"lenet1989": "signed"}  # its padding is -1, which must mean paper; others: "1998"
+
+WEIGHTS = f"a file that train wrote, or, in this package, {', '.join(PRETRAINED)}"
+JSON = "print one JSON object instead of text"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,13 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     judge = commands.add_parser("evaluate", help="count the errors of trained weights")
-    judge.add_argument("--weights", type=Path, required=True, metavar="FILE")
+    judge.add_argument("--weights", required=True, metavar="WEIGHTS", help=WEIGHTS)
     judge.add_argument("--split", choices=("test", "validation"), default="test")
+    judge.add_argument("--json", action="store_true", help=JSON)
     judge.set_defaults(run=_evaluate)
 
     predict = commands.add_parser("predict", help="name the digit in each picture")
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, ...")
-    predict.add_argument("--weights", type=Path, required=True, metavar="FILE")
+    predict.add_argument(
+        "--weights", default="lenet5-dist", metavar="WEIGHTS", help=f"{WEIGHTS}; else lenet5-dist"
+    )
+    predict.add_argument("--json", action="store_true", help=JSON)
     predict.set_defaults(run=_predict)
 
     info = commands.add_parser("info", help="show the networks and the versions in use")
@@ -101,11 +106,24 @@ def _seed(text: str) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from .parallel import joined_processes
+
     with joined_processes():
         _train_and_write(options)
 
 
 def _train_and_write(options: argparse.Namespace) -> None:
+    import torch
+
+    from .data import load_mnist
+    from .evaluation import evaluate
+    from .files import atomic_path
+    from .models import MODELS
+    from .parallel import process_number
+    from .training import fit
+    from .visualization import learning_curves, use_style
+    from .weights import save_weights
+
     checkpoint, first = options.out / "checkpoint.safetensors", process_number() == 0
     if first:
         _prepare(options.out, checkpoint, options.resume)
@@ -153,6 +171,8 @@ def _train_and_write(options: argparse.Namespace) -> None:
 
 def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
     """Make the folder, and see to it that the training goes on, or begins anew, as it should."""
+    from .files import check_writable
+
     check_writable(checkpoint)  # better to learn it now than after the training
     if not resume and checkpoint.exists():
         checkpoint.replace(checkpoint.with_stem("earlier-checkpoint"))
@@ -162,60 +182,88 @@ def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    model, metadata = _trained(options.weights)
-    digits = load_mnist(metadata["data"], size=model.size, scaling=metadata["scaling"])
-    result = evaluate(model, getattr(digits, options.split))
-    print(f"{metadata['model']} on {metadata['data']} {options.split}: {_verdict(result)}")
+    from .data import Digits, load_mnist
+    from .evaluation import evaluate
+    from .prediction import load_trained
+
+    trained = load_trained(options.weights)
+    notes = trained.notes
+    if options.split == "validation" and notes.get("train_size") == "60000":
+        raise ValueError(
+            f"the weights {options.weights} have learned from all 60,000 training digits, the "
+            "validation digits among them: judge them by --split test"
+        )
+    splits = load_mnist(notes["data"], size=trained.digit_size, scaling=notes["scaling"])
+    digits: Digits = getattr(splits, options.split)
+    result = evaluate(trained.model, Digits(trained.framed(digits.images), digits.labels))
+    if options.json:
+        _print_json("evaluate", trained, [_judgement(notes["data"], options.split, result)])
+        return
+    print(f"{notes['model']} on {notes['data']} {options.split}: {_verdict(result)}")
     print(f"true class among the best three: {result.top_k_accuracy(3):.2%}")
     print(result.per_class.to_string(float_format="{:.4f}".format))
 
 
+def _judgement(data: str, split: str, result: Evaluation) -> dict[str, Any]:
+    classes = result.per_class.reset_index().to_dict("records")
+    return {
+        "data": data,
+        "split": split,
+        "digits": len(result.labels),
+        "errors": result.errors,
+        "error_rate": result.error_rate,
+        "interval": result.interval(),
+        "top_3_accuracy": result.top_k_accuracy(3),
+        # JSON has no NaN, which the precision of a class is that was never predicted.
+        "per_class": [
+            {name: None if math.isnan(value) else value for name, value in row.items()}
+            for row in classes
+        ],
+    }
+
+
 def _predict(options: argparse.Namespace) -> None:
-    model, metadata = _trained(options.weights)
-    background, ink = float(metadata["background"]), float(metadata["ink"])
+    from .prediction import load_trained, predict
+
+    trained = load_trained(options.weights)
+    results: list[dict[str, Any]] = []
     unreadable = 0
     for path in options.images:
         try:
-            pixels = prepare_digit(path)
+            answer = predict(path, trained)
         except (OSError, ValueError) as error:
             print(f"{path}: {error}", file=sys.stderr)
+            results.append({"image": str(path), "error": str(error)})
             unreadable += 1
             continue
-        with torch.inference_mode():
-            scores = model.eval()(scale(pixels[None], background, ink, model.size))
-        print(f"{path}: {_answer(model, scores[0])}")
+        results.append({"image": str(path), **vars(answer)})
+        if not options.json:
+            print(f"{path}: {answer}")
+    if options.json:
+        _print_json("predict", trained, results)
     if unreadable:
         raise ValueError(f"{unreadable} of {len(options.images)} pictures could not be read")
 
 
-def _answer(model: LeNet, scores: Tensor) -> str:
-    """Name the digit and how sure the network is, in what its outputs mean."""
-    if model.criterion is squared_error:  # outputs between the targets +1 and -1, no probabilities
-        outputs, classes = scores.topk(2)
-        best = f"{classes[0]} (output {outputs[0]:.3f}"
-        return f"{best}, next {classes[1]} with {outputs[1]:.3f})"
-    probabilities, classes = scores.softmax(dim=0).topk(2)
-    return f"{classes[0]} (probability {probabilities[0]:.3f}, next {classes[1]})"
+def _print_json(command: str, trained: Trained, results: list[dict[str, Any]]) -> None:
+    """Print the one shape that book/api.md describes."""
+    network = {"weights": trained.name, "model": trained.notes["model"]}
+    print(json.dumps({"command": command, **network, "results": results}, allow_nan=False))
 
 
 def _info(options: argparse.Namespace) -> None:
+    import torch
+
+    from .accounting import summary
+    from .models import MODELS
+    from .training import automatic_device
+
     print(
         f"lenet_utils {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
     )
     print(f"device: {automatic_device()}; CPU threads: {torch.get_num_threads()}")
     for name, model in MODELS.items():
         print(f"\n{name}\n{summary(model()).to_string()}")
-
-
-def _trained(weights: Path) -> tuple[LeNet, dict[str, str]]:
-    """Return the network in a file written by ``train``, with the notes beside its weights."""
-    metadata = read_metadata(weights)
-    wanted = {"model", "data", "scaling", "background", "ink"}
-    if not wanted <= metadata.keys() or metadata["model"] not in MODELS:
-        raise ValueError(f"{weights} does not say which network it holds; was it made by train?")
-    model = MODELS[metadata["model"]]()
-    load_weights(model, weights)
-    return model, metadata
 
 
 def _verdict(result: Evaluation) -> str:

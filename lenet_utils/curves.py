@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -49,6 +48,8 @@ def learning_curves(histories: History | Mapping[str, History | Sequence[History
     TypeError, ValueError
         If there is no history, or one without a whole epoch.
     """
+    import seaborn as sns  # here: it loads scipy.stats, which most figures need not wait for
+
     curves = _long_form(histories)
     several = not isinstance(histories, History)
     hue, sets = "name" if several else "set", curves["set"].unique()

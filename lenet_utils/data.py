@@ -107,9 +107,9 @@ def load_mnist(
 ) -> Splits:
     """Load a data set as training, validation and test tensors.
 
-    MNIST itself needs no network: it is unpacked once from this package into ``cache``, or into a
-    temporary folder where the cache cannot be written. The others are downloaded and checked by
-    torchvision at first use.
+    MNIST itself needs no network: it is unpacked once from this package into ``cache``, or each
+    time where the cache cannot be written. The others are downloaded and checked by torchvision at
+    first use.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def load_mnist(
         If an argument is not one of those above, or ``size`` is 16 and some ink is not within a
         20x20 box.
     OSError
-        If a file is damaged or missing, cannot be downloaded, or can be written nowhere.
+        If a file is damaged or missing, or cannot be downloaded.
     """
     check_one_of("name", name, DATASETS)
     check_one_of("scaling", scaling, SCALINGS)

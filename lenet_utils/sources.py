@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import struct
-import tempfile
-import zlib
+import math
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from filelock import FileLock
+import numpy as np
+import torch
 from torch import Tensor
-from torchvision import datasets
 
 from .files import atomic_path
 
-__all__ = ["DATASETS", "DamagedFileError", "read_pixels"]
+__all__ = ["DATASETS", "DamagedFileError", "read_idx", "read_pixels"]
 
 DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
 Pixels = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -48,29 +46,6 @@ MNIST_FILES = {
 }
 
 
-class _RawFilesOnly:
-    """Keeps torchvision from the pickles that its old versions left beside the raw files."""
-
-    def _check_legacy_exist(self) -> bool:
-        return False
-
-
-class MNIST(_RawFilesOnly, datasets.MNIST):
-    """Its name, and those below, are torchvision's: they are the folders it reads."""
-
-
-class FashionMNIST(_RawFilesOnly, datasets.FashionMNIST): ...
-
-
-class KMNIST(_RawFilesOnly, datasets.KMNIST): ...
-
-
-class QMNIST(_RawFilesOnly, datasets.QMNIST): ...
-
-
-RELATIVES: dict[str, Any] = {"fashion": FashionMNIST, "kmnist": KMNIST, "qmnist": QMNIST}
-
-
 class DamagedFileError(OSError):
     """A file of this package does not hold the bytes it should."""
 
@@ -95,98 +70,76 @@ def read_pixels(name: str, cache: Path) -> Pixels:
     DamagedFileError
         If a file of this package is not what it should be.
     OSError
-        If a data set cannot be downloaded, or MNIST can be unpacked nowhere.
+        If a data set cannot be downloaded.
     """
     if name == "mnist":
-        return _read_mnist(cache)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        # torchvision writes its files in place: two programs at once would spoil them.
-        with FileLock(cache / "download.lock"):
-            _remove_damaged(cache / RELATIVES[name].__name__ / "raw")
-            return _checked(_read_relative(name, cache))
-    except Exception as error:  # torchvision raises many kinds, for lack of network or damage
-        raise OSError(
-            f"cannot get {name!r} into {cache}: {error}. It is downloaded at first use: check the "
-            "network and the folder, and delete what is damaged there. 'mnist' needs no network."
-        ) from error
+        images, labels, others, theirs = [
+            torch.tensor(read_idx(_original(file, cache))) for file in MNIST_FILES
+        ]
+        return images, labels.long(), others, theirs.long()
+    from .relatives import read_relative  # here, for only these need torchvision: see there
+
+    return read_relative(name, cache)
 
 
-def _read_relative(name: str, cache: Path) -> Pixels:
-    if name == "qmnist":
-        parts = [QMNIST(cache, what=what, download=True) for what in ("train", "test")]
-        # Its labels have eight columns (writer, form, ...); the first is the digit.
-        (images, labels), (others, theirs) = [(p.data, p.targets[:, 0].long()) for p in parts]
-        return images, labels, others, theirs
-    train, test = [RELATIVES[name](cache, train=part, download=True) for part in (True, False)]
-    return train.data, train.targets, test.data, test.targets
+def read_idx(content: bytes) -> np.ndarray:
+    """Return the array in an IDX file of bytes, the form in which MNIST is given away.
 
+    Two bytes 0, a byte 8 for unsigned bytes, a byte for the number of dimensions, the length of
+    each in four bytes with the high byte first, then the bytes themselves, the last dimension
+    fastest (Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database", "File formats").
 
-def _remove_damaged(raw: Path) -> None:
-    """Remove unpacked files that are not what the archives beside them hold.
+    Parameters
+    ----------
+    content
+        The whole file, unpacked.
 
-    torchvision checks the archives, and unpacks again what is missing.
+    Returns
+    -------
+    ndarray
+        uint8, of as many dimensions as the file says; it cannot be written to.
+
+    Raises
+    ------
+    ValueError
+        If the head is another, or there are more or fewer bytes than it says.
     """
-    for archive in raw.glob("*.gz"):
-        unpacked = archive.with_suffix("")
-        if unpacked.is_file():
-            content = unpacked.read_bytes()
-            # A gzip file ends with the checksum and the length of what is in it.
-            found = struct.pack("<II", zlib.crc32(content), len(content))
-            if archive.read_bytes()[-8:] != found:
-                unpacked.unlink()
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise ValueError(
+            "an IDX file of bytes must begin with 00 00 08 and its number of dimensions, "
+            f"got {content[:4].hex(' ') or 'nothing'}; unpack it first if it is gzipped"
+        )
+    start = 4 + 4 * content[3]
+    lengths = [int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4)]
+    if len(content) != start + math.prod(lengths):
+        raise ValueError(
+            f"an IDX file of lengths {lengths} must have {start + math.prod(lengths)} bytes, "
+            f"got {len(content)}"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(lengths)
 
 
-def _checked(pixels: Pixels) -> Pixels:
-    """Refuse what torchvision read if it cannot be digits with their labels."""
-    for images, labels in (pixels[:2], pixels[2:]):
-        fits = images.shape == (len(labels), 28, 28) and len(labels) > 0
-        if not fits or labels.min() < 0 or labels.max() > 9:
-            raise ValueError(
-                f"its files hold images of shape {tuple(images.shape)} with {len(labels)} labels, "
-                "where 28x28 images were expected, each with a label from 0 to 9"
-            )
-    return pixels
+def _original(name: str, cache: Path) -> bytes:
+    """Return one original MNIST file, from the cache or from the package, verified in both."""
+    target = cache / "MNIST" / "raw" / name  # where torchvision looks, too
+    content = _intact(target, name)
+    if content is None:
+        content = _unpacked(name)
+        with suppress(OSError), atomic_path(target) as temporary:  # a cache can be done without
+            temporary.write_bytes(content)
+    return content
 
 
-def _read_mnist(cache: Path) -> Pixels:
-    try:
-        return _unpack_and_read(cache)
-    except DamagedFileError:
-        raise
-    except OSError as cache_error:
-        try:
-            with tempfile.TemporaryDirectory(prefix="lenet_utils-") as folder:
-                return _unpack_and_read(Path(folder))
-        except DamagedFileError:
-            raise
-        except OSError as error:
-            raise OSError(
-                f"MNIST can be unpacked neither into {cache} ({cache_error}) nor into a temporary "
-                f"folder ({error}); free 60 MB of disk, or pass cache= a folder you can write"
-            ) from error
-
-
-def _unpack_and_read(cache: Path) -> Pixels:
-    for name, (size, _, sha256) in MNIST_FILES.items():
-        target = cache / "MNIST" / "raw" / name  # where torchvision looks
-        if not _is_intact(target, size, sha256):
-            content = _unpacked(name)
-            with atomic_path(target) as temporary:
-                temporary.write_bytes(content)
-    train, test = MNIST(cache, train=True), MNIST(cache, train=False)
-    return train.data, train.targets, test.data, test.targets
-
-
-def _is_intact(path: Path, size: int, sha256: str) -> bool:
-    """Say whether ``path`` holds the original bytes; a missing or unreadable file does not."""
+def _intact(path: Path, name: str) -> bytes | None:
+    """Return the original bytes if ``path`` holds them; a missing or unreadable file does not."""
+    size, _, sha256 = MNIST_FILES[name]
     try:
         if path.stat().st_size != size:
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+            return None
+        content = path.read_bytes()
     except OSError:
-        return False
+        return None
+    return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
 def _unpacked(name: str) -> bytes:

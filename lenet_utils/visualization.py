@@ -11,7 +11,6 @@ import math
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -110,6 +109,8 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     TypeError
         If ``evaluation`` is something else.
     """
+    import seaborn as sns  # here: it loads scipy.stats, which most figures need not wait for
+
     check_kind("evaluation", evaluation, Evaluation, "evaluate(model, digits) gives one")
     counts = evaluation.confusion
     mistakes = counts.to_numpy() * ~np.eye(len(counts), dtype=bool)

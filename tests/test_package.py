@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from fresh_environment import build_wheel
+from PIL import Image
 
 import lenet_utils
 from lenet_utils.sources import ASSETS, MNIST_FILES
@@ -68,17 +69,86 @@ def test_importing_seeds_nothing_prints_nothing_and_changes_no_setting():
     assert result.stderr == ""
 
 
+# --- what must not be imported at the start ----------------------------------------------------
+
+DRAWING = {"matplotlib", "seaborn", "scipy"}
+NOT_TO_PREDICT = {*DRAWING, "torchvision", "torch._dynamo", "torch._inductor", "pandas", "filelock"}
+STARTS = {
+    "import lenet_utils": {*NOT_TO_PREDICT, "torch", "numpy", "PIL", "safetensors", "tqdm"},
+    "from lenet_utils import LeNet5": NOT_TO_PREDICT,
+    "from lenet_utils import *": NOT_TO_PREDICT - {"pandas"},
+    "import lenet_utils; lenet_utils.load_mnist()": NOT_TO_PREDICT,
+    "import lenet_utils.visualization": {"seaborn", "scipy", "torchvision"},
+}
+COMMANDS = {
+    "--help": STARTS["import lenet_utils"],
+    "train --help": STARTS["import lenet_utils"],
+    "train --out run --model lenet7": STARTS["import lenet_utils"],
+    "predict": STARTS["import lenet_utils"],
+    "predict digit.png": NOT_TO_PREDICT,
+    "evaluate --weights lenet1": NOT_TO_PREDICT - {"pandas"},
+    "info": NOT_TO_PREDICT - {"pandas"},
+}
+TELL = "\nimport sys; print(*sys.modules, sep='\\n')"
+
+
+def imported(program, folder):
+    """Return the modules of a fresh process at the end of ``program``."""
+    command = [sys.executable, "-c", program + TELL]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return set(result.stdout.splitlines())
+
+
+@pytest.mark.parametrize("program", STARTS)
+def test_importing_leaves_to_later_what_takes_long(program, tmp_path):
+    assert imported(program, tmp_path) & STARTS[program] == set()
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_command_imports_only_what_it_needs(arguments, tmp_path):
+    picture = Image.new("L", (40, 50), 250)
+    picture.paste(10, (18, 8, 22, 42))
+    picture.save(tmp_path / "digit.png")
+    program = f"""
+import runpy, sys
+sys.argv = ["lenet_utils", *{arguments.split()!r}]
+try:
+    runpy.run_module("lenet_utils", run_name="__main__", alter_sys=True)
+except SystemExit as ended:
+    assert ended.code in (0, 2), ended.code
+"""
+    assert imported(program, tmp_path) & COMMANDS[arguments] == set()
+
+
 # --- public names ------------------------------------------------------------------------------
 
 
+def names_for_type_checkers():
+    """Return each name of the block that only type checkers read, with its module."""
+    tree = ast.parse(inspect.getsource(lenet_utils))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    return {alias.asname: line.module for line in block.body for alias in line.names}
+
+
 def test_all_names_everything_public():
-    names = {
-        name
-        for name, value in vars(lenet_utils).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
-    }
-    assert names == set(lenet_utils.__all__)
-    assert len(set(lenet_utils.__all__)) == len(lenet_utils.__all__)
+    assert lenet_utils.__all__ == list(lenet_utils._MODULE_OF)
+    assert names_for_type_checkers() == lenet_utils._MODULE_OF
+    assert set(lenet_utils.__all__) <= set(dir(lenet_utils))
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_name_of_the_package_is_that_of_its_module_and_public_there(name):
+    module = importlib.import_module(f"lenet_utils.{lenet_utils._MODULE_OF[name]}")
+    assert getattr(lenet_utils, name) is getattr(module, name)
+    assert name in module.__all__
+
+
+def test_a_name_that_is_not_there_is_refused_as_python_does():
+    with pytest.raises(AttributeError, match="module 'lenet_utils' has no attribute 'LeNet7'"):
+        _ = lenet_utils.LeNet7
+    with pytest.raises(ImportError, match="cannot import name 'LeNet7' from 'lenet_utils'"):
+        exec("from lenet_utils import LeNet7")
 
 
 @pytest.mark.parametrize("name", MODULES)
