@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 import lenet_utils.__main__ as command_line
+import lenet_utils.data
 from lenet_utils import Digits, LeNet5, Splits, fit, save_weights
 from lenet_utils.parallel import joined_processes, process_number
 
@@ -31,7 +32,7 @@ def train_by_the_command_line(out, *arguments):
     """With a few random images in MNIST's place, and each process's number in a file."""
     (out.parent / f"process-{os.environ.get('RANK', 0)}").write_text(str(os.getpid()))
     digits = images_for(28, 600)
-    command_line.load_mnist = lambda *_, **__: Splits(digits, digits, digits, 0.0, 1.0)
+    lenet_utils.data.load_mnist = lambda *_, **__: Splits(digits, digits, digits, 0.0, 1.0)
     options = ["--model", "lenet1", "--out", str(out), *arguments]
     sys.exit(command_line.main(["train", *options]))
 

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from functools import partial
+from unittest.mock import ANY
 
 import matplotlib
 import pandas as pd
@@ -19,13 +21,20 @@ from lenet_utils import (
     LeNet1,
     LeNet5,
     Splits,
+    data,
     evaluate,
     fit,
+    load_mnist,
     load_weights,
+    models,
+    predict,
+    prediction,
     save_weights,
     scale,
 )
 from lenet_utils.models import MODELS
+from lenet_utils.parts import WEIGHTS
+from lenet_utils.prediction import PRETRAINED
 from lenet_utils.weights import read_metadata
 
 
@@ -56,7 +65,7 @@ def few(mnist):
 @pytest.fixture(autouse=True)
 def _small_and_tidy(few, monkeypatch):
     """Load little data, train on the CPU, and give the plots' settings back."""
-    monkeypatch.setattr(command_line, "load_mnist", few)
+    monkeypatch.setattr("lenet_utils.data.load_mnist", few)
     monkeypatch.setattr("lenet_utils.training.automatic_device", lambda: torch.device("cpu"))
     few.asked.clear()
     with matplotlib.rc_context():
@@ -68,7 +77,7 @@ def trained(few, tmp_path_factory):
     """The folder of one short training."""
     out = tmp_path_factory.mktemp("runs") / "new" / "run"
     with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context():
-        patch.setattr(command_line, "load_mnist", few)
+        patch.setattr("lenet_utils.data.load_mnist", few)
         patch.setattr("lenet_utils.training.automatic_device", lambda: torch.device("cpu"))
         arguments = ["train", "--model", "lenet1", "--epochs", "3", "--out", str(out)]
         assert command_line.main([*arguments, "--batch-size", "20", "--seed", "5"]) == 0
@@ -209,6 +218,97 @@ def test_every_network_can_be_trained_judged_and_used(
     assert certainty in capsys.readouterr().out
 
 
+# --- what travels with the package -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_evaluate_takes_weights_by_name_and_counts_the_errors_that_were_recorded(
+    name, monkeypatch, mnist, cache, capsys
+):
+    """All 10,000 test digits; for LeNet-1 in its own form, 16x16 framed, else it makes 778."""
+    monkeypatch.setattr("lenet_utils.data.load_mnist", partial(load_mnist, cache=cache))
+    assert run("evaluate", "--weights", name, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    recorded = read_metadata(WEIGHTS / f"{name}.safetensors")
+    assert answer["results"][0]["digits"] == 10_000
+    assert answer["results"][0]["errors"] == int(recorded["test_errors"])
+    assert (answer["weights"], answer["model"]) == (name, name.split("-")[0])
+
+
+def test_evaluate_does_not_judge_weights_by_digits_they_have_learned(capsys):
+    assert run("evaluate", "--weights", "lenet5", "--split", "validation") == 1
+    shown = capsys.readouterr()
+    assert (shown.out, "judge them by --split test" in shown.err) == ("", True)
+
+
+def test_predict_needs_no_weights_and_takes_those_that_learned_from_distortions(
+    mnist, tmp_path, capsys
+):
+    path = tmp_path / "seven.png"
+    digit(mnist, 0, path)
+    assert run("predict", path) == 0
+    assert capsys.readouterr().out == f"{path}: {predict(path, 'lenet5-dist')}\n"
+    assert run("predict", path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["weights"] == "lenet5-dist"
+
+
+# --- for machines ------------------------------------------------------------------------------
+
+
+def test_predict_prints_one_object_with_an_entry_for_each_picture(mnist, tmp_path, capsys):
+    files(tmp_path)
+    digit(mnist, 0, tmp_path / "seven.png")
+    paths = [tmp_path / "blank.png", tmp_path / "seven.png"]
+    assert run("predict", *paths, "--weights", "lenet1", "--json") == 1
+    shown = capsys.readouterr()
+    assert "1 of 2 pictures could not be read" in shown.err
+    found = predict(paths[1], "lenet1")
+    assert json.loads(shown.out) == {
+        "command": "predict",
+        "weights": "lenet1",
+        "model": "lenet1",
+        "results": [
+            {"image": str(paths[0]), "error": ANY},
+            {
+                "image": str(paths[1]),
+                "digit": found.digit,
+                "kind": found.kind,
+                "scores": list(found.scores),
+            },
+        ],
+    }
+
+
+def test_evaluate_prints_what_evaluate_counts_and_no_nan(tmp_path, few, capsys):
+    files(tmp_path)  # good.safetensors has not learned: some classes are never predicted
+    assert run("evaluate", "--weights", tmp_path / "good.safetensors", "--json") == 0
+    model = LeNet1()
+    load_weights(model, tmp_path / "good.safetensors")
+    result = evaluate(model, few("mnist", size=28, scaling="1998").test)
+    assert result.per_class.precision.isna().any()
+    per_class = result.per_class.reset_index().astype(object)
+    expected = {
+        "data": "mnist",
+        "split": "test",
+        "digits": 200,
+        "errors": result.errors,
+        "error_rate": result.error_rate,
+        "interval": list(result.interval()),
+        "top_3_accuracy": result.top_k_accuracy(3),
+        "per_class": per_class.where(per_class.notna(), None).to_dict("records"),
+    }
+    answer = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert answer["results"] == [expected]
+    assert answer["weights"] == str(tmp_path / "good.safetensors")
+
+
+def test_the_choices_written_out_for_speed_are_those_of_the_package():
+    assert tuple(models.MODELS) == command_line.MODELS
+    assert data.DATASETS == command_line.DATASETS
+    assert data.SCALINGS == command_line.SCALINGS
+    assert prediction.PRETRAINED == command_line.PRETRAINED
+
+
 def test_info_shows_every_network_with_its_counts(capsys):
     assert run("info") == 0
     shown = capsys.readouterr().out
@@ -231,6 +331,9 @@ def files(folder):
     save_weights(LeNet1(), folder / "good.safetensors", notes)
     save_weights(LeNet5(), folder / "swapped.safetensors", notes)
     save_weights(LeNet1(), folder / "odd.safetensors", {**notes, "ink": "plenty"})
+    diverged = LeNet1()
+    diverged.h1[0].bias.data[:] = float("nan")
+    save_weights(diverged, folder / "diverged.safetensors", notes)
     torch.save(LeNet1().state_dict(), folder / "pickle.safetensors")
 
 
@@ -245,13 +348,16 @@ def files(folder):
         ("evaluate", "swapped.safetensors", "does not fit this LeNet1"),
         ("predict", "odd.safetensors", "plenty"),
         ("predict", "missing.safetensors", "missing.safetensors"),
+        ("predict", "diverged.safetensors", "answered with NaN"),
+        ("predict", "lenet7", "'lenet5-dist', which are in this package"),
     ],
 )
 def test_wrong_weights_end_with_1_and_a_line_that_names_them(
     tmp_path, capsys, command, name, message
 ):
     files(tmp_path)
-    pictures = [tmp_path / "blank.png"] if command == "predict" else []
+    Image.linear_gradient("L").crop((0, 0, 256, 99)).save(tmp_path / "grey.png")
+    pictures = [tmp_path / "grey.png"] if command == "predict" else []
     assert run(command, *pictures, "--weights", tmp_path / name) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -280,7 +386,7 @@ def never(*arguments, **options):
 
 def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path, capsys, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(command_line, "fit", never)
+    monkeypatch.setattr("lenet_utils.training.fit", never)
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         assert run("train", "--out", out) == 1
         assert "file" in capsys.readouterr().err
@@ -300,7 +406,7 @@ def test_ctrl_c_after_an_epoch_writes_it_and_is_no_success(tmp_path, capsys, mon
     def stopped(model, train, validation, **options):  # in the second epoch
         return fit(model, train[:200], validation, augment=at_call(3, interrupt), **options)
 
-    monkeypatch.setattr(command_line, "fit", stopped)
+    monkeypatch.setattr("lenet_utils.training.fit", stopped)
     out = tmp_path / "run"
     assert run("train", "--model", "lenet1", "--out", out) == 1
     assert "--resume" in capsys.readouterr().out
@@ -335,10 +441,11 @@ def test_a_loss_that_is_not_finite_is_an_exit_code(tmp_path, capsys, monkeypatch
         ("evaluate", "--weights"),
         ("evaluate --weights w --split train", "invalid choice: 'train'"),
         ("predict --weights w", "IMAGE"),
+        ("predict --json", "IMAGE"),
     ],
 )
 def test_wrong_use_ends_with_2_and_says_what_is_wrong(arguments, message, capsys, monkeypatch):
-    monkeypatch.setattr(command_line, "fit", never)
+    monkeypatch.setattr("lenet_utils.training.fit", never)
     with pytest.raises(SystemExit) as ended:
         command_line.main(arguments.split())
     assert ended.value.code == 2

@@ -99,11 +99,13 @@ def imported(program, folder):
     return set(result.stdout.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", STARTS)
 def test_importing_leaves_to_later_what_takes_long(program, tmp_path):
     assert imported(program, tmp_path) & STARTS[program] == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS)
 def test_a_command_imports_only_what_it_needs(arguments, tmp_path):
     picture = Image.new("L", (40, 50), 250)

@@ -1,0 +1,152 @@
+"""Naming the digit in a picture: with each of the weights that travel, and with one's own."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from lenet_utils import LeNet1, LeNet5, LeNet1989, Prediction, predict, prepare_digit, save_weights
+from lenet_utils.parts import WEIGHTS
+from lenet_utils.prediction import PRETRAINED, load_trained
+
+NOTES = {
+    "model": "lenet1",
+    "data": "mnist",
+    "scaling": "1998",
+    "background": "-0.1",
+    "ink": "1.175",
+}
+
+
+@pytest.fixture(scope="module")
+def pictures(mnist):
+    """Forty test digits as dark pictures on white paper, and their labels."""
+    levels = ((mnist.test.images[:40, 0] + 0.1) * (255 / 1.275)).round().byte().numpy()
+    digits = [Image.fromarray(255 - image).resize((160, 160)) for image in levels]
+    return list(zip(digits, mnist.test.labels[:40].tolist(), strict=True))
+
+
+def test_the_names_are_the_files_that_travel_and_what_from_pretrained_knows():
+    assert sorted(path.name for path in WEIGHTS.iterdir()) == [
+        f"{name}.safetensors" for name in PRETRAINED
+    ]
+    known = {*LeNet1.pretrained.values(), *LeNet5.pretrained.values()}
+    assert known == {f"{name}.safetensors" for name in PRETRAINED}
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_each_of_the_weights_names_real_digits(pictures, name):
+    trained = load_trained(name)
+    wrong = sum(predict(picture, trained).digit != label for picture, label in pictures)
+    assert wrong <= 1
+
+
+def test_the_default_is_lenet5_trained_with_distortions(pictures):
+    picture, _ = pictures[3]
+    found = predict(picture)
+    assert found == predict(picture, "lenet5-dist")
+    pixels = prepare_digit(picture)
+    image = torch.full((1, 1, 32, 32), -0.1)
+    image[0, 0, 2:30, 2:30] = -0.1 + pixels / 255 * 1.275
+    scores = LeNet5.from_pretrained("dist")(image)[0].double()
+    torch.testing.assert_close(torch.tensor(found.scores), scores.softmax(0).float())
+    assert (found.kind, found.digit) == ("probability", int(scores.argmax()))
+
+
+def test_lenet1_gets_digits_of_16_pixels_framed_by_the_background():
+    trained = load_trained("lenet1")
+    framed = trained.framed(torch.ones(2, 1, 16, 16))
+    expected = torch.full((2, 1, 28, 28), -0.1)
+    expected[:, :, 6:22, 6:22] = 1
+    assert trained.digit_size == 16
+    assert torch.equal(framed, expected)
+
+
+def test_a_copy_of_the_weights_is_as_good_as_their_name(pictures, tmp_path):
+    copy = tmp_path / "copy"
+    copy.write_bytes((WEIGHTS / "lenet1.safetensors").read_bytes())
+    picture, _ = pictures[0]
+    assert predict(picture, copy) == predict(picture, str(copy)) == predict(picture, "lenet1")
+
+
+def test_a_path_is_a_file_even_if_it_is_called_like_weights_inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no weights 'lenet5'; name a file .* 'lenet1', "):
+        load_trained(Path("lenet5"))
+    save_weights(LeNet1(), "lenet5", NOTES)
+    assert isinstance(load_trained(Path("lenet5")).model, LeNet1)
+    assert isinstance(load_trained("./lenet5").model, LeNet1)
+    assert isinstance(load_trained("lenet5").model, LeNet5)
+
+
+def test_the_background_and_ink_of_the_file_are_those_of_the_image(pictures, tmp_path):
+    torch.manual_seed(0)
+    model = LeNet1989()
+    notes = {"model": "lenet1989", "data": "mnist", "scaling": "signed"}
+    save_weights(model, tmp_path / "weights", {**notes, "background": "-1", "ink": "1"})
+    seen = []
+    trained = load_trained(tmp_path / "weights")
+    trained.model.register_forward_pre_hook(lambda model, given: seen.append(given[0]))
+    found = predict(pictures[0][0], trained)
+    assert found.kind == "output"
+    assert seen[0].shape == (1, 1, 16, 16)
+    assert (seen[0].min(), seen[0].max() <= 1) == (-1, True)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.tensor(found.scores), model(seen[0].clone())[0])
+
+
+def test_a_prediction_tells_the_digit_and_the_next_best():
+    scores = (0.0, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0, 0.7, 0.05, 0.0)
+    found = Prediction(7, "probability", scores)
+    assert str(found) == "7 (probability 0.700, next 1 with 0.250)"
+    even = Prediction(3, "output", (-1.0,) * 3 + (0.5,) * 2 + (-1.0,) * 5)
+    assert str(even) == "3 (output 0.500, next 4 with 0.500)"
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ink": "plenty"}, "notes that cannot be right: .* 'plenty'"),
+        ({"background": "nan"}, "notes that cannot be right: background must be a finite number"),
+        ({"model": "lenet7"}, "does not say which network it holds; was it made by train"),
+        ({"model": "lenet5"}, "does not fit this LeNet5"),
+        ({"row": "LeNet-5"}, "does not fit this LeNet5"),
+    ],
+)
+def test_notes_that_cannot_be_right_are_refused_with_the_file(tmp_path, change, message):
+    save_weights(LeNet1(), tmp_path / "weights", {**NOTES, **change})
+    with pytest.raises(ValueError, match=f"weights.* {message}"):
+        load_trained(tmp_path / "weights")
+
+
+@pytest.mark.parametrize("missing", NOTES)
+def test_a_file_without_a_note_that_is_needed_is_refused(tmp_path, missing):
+    notes = {name: note for name, note in NOTES.items() if name != missing}
+    save_weights(LeNet1(), tmp_path / "weights", notes)
+    with pytest.raises(ValueError, match="does not say which network it holds"):
+        load_trained(tmp_path / "weights")
+
+
+@pytest.mark.parametrize("weights", [None, 5, LeNet5()])
+def test_weights_of_another_kind_are_refused(pictures, weights):
+    with pytest.raises(TypeError, match="weights must be a name or a path, got .*'lenet5-dist'"):
+        predict(pictures[0][0], weights)
+
+
+def test_a_network_that_diverged_is_no_answer(pictures, tmp_path):
+    model = LeNet1()
+    model.h1[0].bias.data[:] = float("nan")
+    save_weights(model, tmp_path / "weights", NOTES)
+    with pytest.raises(FloatingPointError, match="weights answered with NaN.* train it anew"):
+        predict(pictures[0][0], tmp_path / "weights")
+
+
+def test_a_picture_without_a_digit_is_refused():
+    with pytest.raises(ValueError, match="found no digit"):
+        predict(Image.new("L", (40, 40), 255))
+    with pytest.raises(TypeError, match="image must be a path or a picture of Pillow, got list"):
+        predict([1, 2])
