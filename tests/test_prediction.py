@@ -28,11 +28,9 @@ def pictures(mnist):
 
 
 def test_the_names_are_the_files_that_travel_and_what_from_pretrained_knows():
-    assert sorted(path.name for path in WEIGHTS.iterdir()) == [
-        f"{name}.safetensors" for name in PRETRAINED
-    ]
-    known = {*LeNet1.pretrained.values(), *LeNet5.pretrained.values()}
-    assert known == {f"{name}.safetensors" for name in PRETRAINED}
+    files = {f"{name}.safetensors" for name in PRETRAINED}
+    assert {path.name for path in WEIGHTS.iterdir()} == files
+    assert {*LeNet1.pretrained.values(), *LeNet5.pretrained.values()} == files
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -72,7 +70,7 @@ def test_a_copy_of_the_weights_is_as_good_as_their_name(pictures, tmp_path):
 
 def test_a_path_is_a_file_even_if_it_is_called_like_weights_inside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no weights 'lenet5'; name a file .* 'lenet1', "):
+    with pytest.raises(FileNotFoundError, match=r"no weights 'lenet5'; name a file .* 'lenet1', "):
         load_trained(Path("lenet5"))
     save_weights(LeNet1(), "lenet5", NOTES)
     assert isinstance(load_trained(Path("lenet5")).model, LeNet1)
@@ -133,7 +131,7 @@ def test_a_file_without_a_note_that_is_needed_is_refused(tmp_path, missing):
 
 @pytest.mark.parametrize("weights", [None, 5, LeNet5()])
 def test_weights_of_another_kind_are_refused(pictures, weights):
-    with pytest.raises(TypeError, match="weights must be a name or a path, got .*'lenet5-dist'"):
+    with pytest.raises(TypeError, match=r"weights must be a name or a path, got .*'lenet5-dist'"):
         predict(pictures[0][0], weights)
 
 
@@ -141,7 +139,7 @@ def test_a_network_that_diverged_is_no_answer(pictures, tmp_path):
     model = LeNet1()
     model.h1[0].bias.data[:] = float("nan")
     save_weights(model, tmp_path / "weights", NOTES)
-    with pytest.raises(FloatingPointError, match="weights answered with NaN.* train it anew"):
+    with pytest.raises(FloatingPointError, match=r"weights answered with NaN.* train it anew"):
         predict(pictures[0][0], tmp_path / "weights")
 
 
