@@ -1,8 +1,7 @@
 """Naming the digit in a picture, with weights of one's own or those that travel with the package.
 
-PRETRAINED
-    The names of the latter: "lenet1", "lenet5" and "lenet5-dist", which has learned from distorted
-    digits and makes the fewest errors of the three. See `LeNet.from_pretrained`.
+The latter are "lenet1", "lenet5" and "lenet5-dist", which has learned from distorted digits and
+makes the fewest errors of the three: see `LeNet.from_pretrained`.
 """
 
 from __future__ import annotations
@@ -100,8 +99,8 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
     Parameters
     ----------
     weights
-        A text that is one of `PRETRAINED` is those weights; any other, and every ``Path``, is a
-        file.
+        "lenet1", "lenet5" or "lenet5-dist", which travel with this package; any other text, and
+        every ``Path``, is a file.
 
     Raises
     ------
