@@ -37,7 +37,8 @@ from lenet_utils import (
 )
 from lenet_utils.boosting import Boosted, disagreed, distorted_forever, half_wrong
 from lenet_utils.models import initialize_as_published, initialize_like_lush
-from lenet_utils.optim import PUBLISHED_RATES, diagonal_curvature
+from lenet_utils.optim import diagonal_curvature
+from lenet_utils.schedules import PUBLISHED_RATES
 from lenet_utils.seeding import seeded
 
 __all__ = ["RECIPES", "ROWS", "main", "plan", "run", "trained"]

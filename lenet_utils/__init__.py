@@ -29,17 +29,17 @@ if TYPE_CHECKING:  # the names below for type checkers and editors, which run no
     from .models import LeNet5 as LeNet5
     from .models import LeNet1989 as LeNet1989
     from .optim import SDLM as SDLM
-    from .optim import published_schedule as published_schedule
     from .prediction import Prediction as Prediction
     from .prediction import predict as predict
     from .preparation import prepare_digit as prepare_digit
     from .rbf import RBFOutput as RBFOutput
     from .rbf import digit_codes as digit_codes
+    from .schedules import one_cycle as one_cycle
+    from .schedules import published_schedule as published_schedule
     from .tables import C3_TABLE as C3_TABLE
     from .tables import H3_TABLE as H3_TABLE
     from .tables import connection_matrix as connection_matrix
     from .training import fit as fit
-    from .training import one_cycle as one_cycle
     from .weights import load_weights as load_weights
     from .weights import save_weights as save_weights
 
@@ -73,10 +73,10 @@ _MODULE_OF = {
     "load_mnist": "data",
     "load_weights": "weights",
     "mean_penalty": "losses",
-    "one_cycle": "training",
+    "one_cycle": "schedules",
     "predict": "prediction",
     "prepare_digit": "preparation",
-    "published_schedule": "optim",
+    "published_schedule": "schedules",
     "save_weights": "weights",
     "scale": "data",
     "squared_error": "losses",

@@ -13,10 +13,9 @@ import zlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import safetensors.torch
 import torch
@@ -25,14 +24,16 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from . import parallel
-from .data import Digits
 from .files import check_writable
 from .history import Recorder
+from .settings import Settings
+from .step import arrange_state
 from .weights import opening, write_tensors
 
 __all__: list[str] = []  # readers meet them as fit(..., checkpoint=)
 
-COUNTED = ("running_mean", "running_var", "num_batches_tracked")
+# What checkpoints from before `fit` had these settings do not say of themselves.
+SINCE = {"shuffle": "each epoch"}
 PathLike = str | os.PathLike[str]
 T = TypeVar("T")
 
@@ -47,80 +48,89 @@ class State:
     record: Recorder
 
 
-def described(settings: Mapping[str, object]) -> dict[str, str]:
-    """Describe a training in words that are the same in the process that goes on with it.
-
-    To be called before the first update, which changes what the optimiser says of itself.
-    """
-    return {name: _describe(value) for name, value in settings.items()}
-
-
-def save(path: PathLike, settings: Mapping[str, str], state: State) -> None:
-    """Write the state after an epoch; the file is the old one, or the whole new one.
-
-    Of several processes the first writes. ``settings`` are those of `described`.
+class Checkpoint:
+    """The file that keeps a training; without a path nothing is kept, and nothing taken up.
 
     Raises
     ------
+    TypeError, ValueError
+        If ``path`` names no file.
     OSError
-        If the file cannot be written.
-    TypeError
-        If the optimiser keeps more than tensors and numbers.
+        If it could not be written.
     """
-    if parallel.process_number():
-        return
-    optimizer = state.optimizer.state_dict()
-    tensors: dict[str, Tensor] = {}
-    numbers: dict[str, object] = {}
-    for index, values in optimizer["state"].items():
-        for name, value in values.items():
-            place = f"optimizer.{index}.{name}"
-            if isinstance(value, Tensor):
-                tensors[place] = value
-            else:
-                numbers[place] = value
-    tensors |= _named("learner", state.learner.state_dict())
-    tensors |= _named("record", state.record.state_dict())
-    tensors |= _named("random", _random_states())
-    notes = {"numbers": _to_json(numbers), "groups": _to_json(optimizer["param_groups"])}
-    write_tensors(tensors, path, {**settings, **notes})
 
-
-def resume(path: PathLike, settings: Mapping[str, str], state: State) -> int:
-    """Put into ``state`` what is in the file, and return its epochs; 0 where there is no file yet.
-
-    Of several processes the first reads, and tells the others.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened or, where there is none, could not be written.
-    ValueError
-        If it is no checkpoint, is damaged, or belongs to a training with other settings.
-    """
-    content = None
-    if parallel.process_number() == 0:
-        if os.path.lexists(path):
-            with opening(path):
-                content = Path(path).read_bytes()
-        else:
+    def __init__(self, path: PathLike | None, settings: Settings) -> None:
+        self.path = path
+        if path is None:
+            return
+        if parallel.process_number() == 0:
             check_writable(path)  # now, and not after an epoch that would be lost
-    content = parallel.bytes_from_first(content)
-    if content is None:
-        return 0
-    with opening(path):
-        tensors = safetensors.torch.load(content)
-    notes = _notes(content)
-    _check(path, notes, settings)
-    try:
-        _take_in(state, tensors, notes)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}; delete it to begin anew") from error
-    return state.record.epochs_done
+        self.settings = settings.described()
+
+    def save(self, state: State) -> None:
+        """Write the state after an epoch; the file is the old one, or the whole new one.
+
+        Of several processes the first writes.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError
+            If the optimiser keeps more than tensors and numbers.
+        """
+        if self.path is None or parallel.process_number():
+            return
+        optimizer = state.optimizer.state_dict()
+        tensors: dict[str, Tensor] = {}
+        numbers: dict[str, object] = {}
+        for index, values in optimizer["state"].items():
+            for name, value in values.items():
+                place = f"optimizer.{index}.{name}"
+                if isinstance(value, Tensor):
+                    tensors[place] = value
+                else:
+                    numbers[place] = value
+        tensors |= _named("learner", state.learner.state_dict())
+        tensors |= _named("record", state.record.state_dict())
+        tensors |= _named("random", _random_states())
+        notes = {"numbers": _to_json(numbers), "groups": _to_json(optimizer["param_groups"])}
+        write_tensors(tensors, self.path, {**self.settings, **notes})
+
+    def resume(self, state: State) -> None:
+        """Put into ``state`` what is in the file, where there is one.
+
+        Of several processes the first reads, and tells the others.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be opened.
+        ValueError
+            If it is no checkpoint, is damaged, or belongs to a training with other settings.
+        """
+        if self.path is None:
+            return
+        content = None
+        if parallel.process_number() == 0 and os.path.lexists(self.path):
+            with opening(self.path):
+                content = Path(self.path).read_bytes()
+        content = parallel.bytes_from_first(content)
+        if content is None:
+            return
+        with opening(self.path):
+            tensors = safetensors.torch.load(content)
+        notes = _notes(content)
+        _check(self.path, notes, self.settings)
+        try:
+            _take_in(state, tensors, notes)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ValueError(f"{self.path} is damaged: {error}; delete it to begin anew") from error
 
 
 def _check(path: PathLike, notes: Mapping[str, str], settings: Mapping[str, str]) -> None:
     """Refuse a file that holds something else, or belongs to another training."""
+    notes = {**SINCE, **notes}
     if not settings.keys() | {"numbers", "groups"} <= notes.keys():
         raise ValueError(f"{path} is no checkpoint; name another file, or delete it")
     for name, here in settings.items():
@@ -147,17 +157,9 @@ def _take_in(state: State, tensors: Mapping[str, Tensor], notes: Mapping[str, st
         index, _, name = place.partition(".")
         of_parameter[int(index)][name] = value
     saved = {"state": of_parameter, "param_groups": json.loads(notes["groups"])}
-    _restore_optimizer(state.optimizer, saved)
+    state.optimizer.load_state_dict(saved)
+    arrange_state(state.optimizer)  # in the file all is in the usual order
     _restore_random_states(_below("random", tensors))
-
-
-def _restore_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
-    optimizer.load_state_dict(saved)
-    for p, values in optimizer.state.items():
-        for name, value in values.items():
-            if isinstance(value, Tensor) and value.shape == p.shape:
-                # In the parameter's own order of memory, which a fused optimiser relies on.
-                values[name] = torch.empty_like(p, dtype=value.dtype).copy_(value)
 
 
 def _random_states() -> dict[str, Tensor]:
@@ -174,29 +176,6 @@ def _restore_random_states(states: Mapping[str, Tensor]) -> None:
     for i in range(torch.cuda.device_count()):
         if f"cuda.{i}" in states:  # it may have been begun where there were fewer
             torch.cuda.set_rng_state(states[f"cuda.{i}"], i)
-
-
-def _describe(value: object) -> str:
-    if isinstance(value, Digits):
-        sums = [_checksum(tensor) for tensor in (value.images, value.labels)]
-        return f"images of shape {tuple(value.images.shape)} with the checksums {sums}"
-    if isinstance(value, nn.Module):
-        # What is fixed, such as a connection table or codes, is in buffers; so is what batch
-        # normalisation has counted, which is not.
-        fixed = [b for name, b in value.named_buffers() if not name.endswith(COUNTED)]
-        sums = [_checksum(buffer) for buffer in fixed]
-        return f"{value}\nwhose buffers have the checksums {sums}"
-    if isinstance(value, partial):
-        given = [*map(_describe, value.args)]
-        given += [f"{name}={_describe(given)}" for name, given in value.keywords.items()]
-        return f"{_describe(value.func)}({', '.join(given)})"
-    if callable(value):  # a printed function has an address
-        return getattr(value, "__qualname__", type(value).__qualname__)
-    return str(value)
-
-
-def _checksum(tensor: Tensor) -> int:
-    return zlib.crc32(tensor.cpu().contiguous().numpy().data)
 
 
 def _named(group: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,13 +14,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from torch import nn
 
 from .checks import check_kind, check_positive
-from .data import Digits
-from .evaluation import device_of
 from .history import History
-from .style import COLORS, WIDTH, layer_label, new_figure
-from .updates import Criterion, criterion_of
+from .style import COLORS, WIDTH, new_figure
 
-__all__ = ["activation_curves", "gradient_norms", "layer_gradient_norms", "learning_curves"]
+__all__ = ["activation_curves", "gradient_norms", "learning_curves"]
 
 DASHES = {"train": (2, 1.5), "validation": ""}
 LINES = ("-", "--", "-.", ":")
@@ -147,55 +143,6 @@ def gradient_norms(norms: pd.DataFrame) -> Figure:
     axes[0, 0].set(ylabel="Norm of the gradient", xlabel="Layer")
     _legend_below(fig, *axes[0, 0].get_legend_handles_labels())
     return fig
-
-
-def layer_gradient_norms(
-    model: nn.Module,
-    digits: Digits,
-    criterion: Criterion | None = None,
-) -> pd.Series:
-    """Measure the gradient of each named layer, as the first step of training would see it.
-
-    It is computed in a copy: the model, its ``.grad``, its mode and the random state stay as they
-    are.
-
-    Parameters
-    ----------
-    model
-        A model of named layers, such as `LeNet5`.
-    digits
-        One batch, taken as a whole.
-    criterion
-        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the loss; None for what `fit`
-        would take: the model's own, or cross-entropy where it has none.
-
-    Returns
-    -------
-    Series
-        For each layer, "C1" to "output", the L2 norm of the gradient of all its parameters; NaN
-        for a layer that has none.
-
-    Raises
-    ------
-    TypeError
-        If ``model`` is no module or ``digits`` no `Digits`.
-    """
-    check_kind("model", model, nn.Module)
-    check_kind("digits", digits, Digits, "take a batch, as in load_mnist().train[:256]")
-    judge = criterion_of(model, criterion)
-    twin = copy.deepcopy(model).train()
-    twin.zero_grad()
-    device = device_of(twin)
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices), torch.enable_grad():  # dropout draws
-        judge(twin(digits.images.to(device)), digits.labels.to(device)).backward()
-    norms = {layer_label(name): _gradient_norm(layer) for name, layer in twin.named_children()}
-    return pd.Series(norms, name="gradient_norm").rename_axis("layer")
-
-
-def _gradient_norm(layer: nn.Module) -> float:
-    gradients = [p.grad.flatten() for p in layer.parameters() if p.grad is not None]
-    return torch.cat(gradients).norm().item() if gradients else math.nan
 
 
 def _value_and_slope(name: str, activation: nn.Module, limit: float) -> list[np.ndarray]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, NoReturn
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from .evaluation import Evaluation
-from .parallel import mean_of_all
+from .parallel import mean_of_all, process_count
+from .step import Learner
 
 __all__ = ["History", "Recorder"]
 
@@ -42,7 +45,7 @@ class History:
         batches, while the weights moved), validation_loss, validation_error (None without a
         validation set), learning_rate (of the last step), seconds.
     best_epoch
-        The epoch whose weights the model has now; None if none was completed.
+        The epoch whose weights the model has now; None if it has those of no whole epoch.
     interrupted
         Whether Ctrl-C ended it.
     """
@@ -56,15 +59,42 @@ class History:
 class Recorder:
     """Collects what `fit` returns, shows it on the progress bar, and keeps the best weights."""
 
-    def __init__(self, model: nn.Module, bar: tqdm) -> None:  # type: ignore[type-arg]
-        self.model, self.bar = model, bar
-        self.interrupted = False
+    def __init__(self, learner: Learner, bar: tqdm) -> None:  # type: ignore[type-arg]
+        self.learner, self.bar = learner, bar
+        self.interrupted = self.failed = False
         self.best_epoch: int | None = None
         self._best = (math.inf, math.inf)  # errors and loss on the validation set
         self._best_weights: dict[str, Tensor] = {}
         self._pending: list[tuple[int, float, Tensor]] = []  # the tensor is still on the device
         self._steps: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
+        self._started = math.nan
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Whatever ends the training in this block, leave the model at its best, and the history.
+
+        Ctrl-C is no error. What diverged takes the history with it, as ``error.history``.
+        """
+        try:
+            try:
+                yield
+            except KeyboardInterrupt:
+                if process_count() > 1:
+                    raise  # what was learned is not the same everywhere: the checkpoint is left
+                self.interrupted = True
+                self.collect()
+        except FloatingPointError as error:
+            self.failed = True
+            error.history = self.history()  # type: ignore[attr-defined]
+            raise
+        finally:
+            if self._best_weights:
+                self.learner.load_state_dict(self._best_weights)
+
+    def begin(self) -> None:
+        """Take the time at which an epoch begins."""
+        self._started = time.perf_counter()
 
     def step(self, epoch: int, loss: Tensor, error: Tensor, rate: float) -> None:
         """Take in one update, without waiting for the device."""
@@ -88,15 +118,9 @@ class Recorder:
         loss, error = map(fmean, zip(*pairs, strict=True))
         self.bar.set_postfix_str(f"epoch {epoch}, loss {loss:.4f}, error {error:.2%}")
 
-    def epoch(
-        self,
-        epoch: int,
-        result: Evaluation | None,
-        criterion: Callable[[Tensor, Tensor], Tensor],
-        seconds: float,
-    ) -> None:
+    def epoch(self, epoch: int, result: Evaluation | None) -> None:
         """Take in the end of an epoch, with its validation where there is one."""
-        loss = self._loss(result, criterion) if result else None
+        loss = self._loss(result) if result else None
         self._check_last_update(epoch, loss)
         own = pd.DataFrame([step for step in self._steps if step["epoch"] == epoch])
         self._epochs.append(
@@ -107,14 +131,14 @@ class Recorder:
                 "validation_loss": loss,
                 "validation_error": result.error_rate if result else None,
                 "learning_rate": own["learning_rate"].iloc[-1],
-                "seconds": seconds,
+                "seconds": time.perf_counter() - self._started,
             }
         )
         if result is None:
             self.best_epoch = epoch
         elif loss is not None and (result.errors, loss) < self._best:
             self._best, self.best_epoch = (result.errors, loss), epoch
-            self._best_weights = {k: v.clone() for k, v in self.model.state_dict().items()}
+            self._best_weights = {k: v.clone() for k, v in self.learner.state_dict().items()}
 
     @property
     def steps_done(self) -> int:
@@ -125,6 +149,11 @@ class Recorder:
     def epochs_done(self) -> int:
         """Number of whole epochs taken in."""
         return len(self._epochs)
+
+    @property
+    def last_epoch(self) -> dict[str, Any]:
+        """The row of the last whole epoch, a copy."""
+        return dict(self._epochs[-1])
 
     @property
     def epochs_since_best(self) -> int:
@@ -153,16 +182,10 @@ class Recorder:
         }
         self.bar.update(self.steps_done)
 
-    def restore_best(self) -> None:
-        """Give the model the weights of its best epoch, where validation told which that is."""
-        if self._best_weights:
-            self.model.load_state_dict(self._best_weights)
-
     def history(self) -> History:
         """Return what was taken in."""
-        self.collect()
-        # Without validation, a model interrupted in an epoch has no whole epoch's weights.
-        lost = self.interrupted and not self._best_weights
+        # Without validation, a model stopped within an epoch has no whole epoch's weights.
+        lost = (self.interrupted or self.failed) and not self._best_weights
         return History(
             steps=pd.DataFrame(self._steps, columns=STEP_COLUMNS),
             epochs=pd.DataFrame(self._epochs, columns=EPOCH_COLUMNS),
@@ -171,17 +194,18 @@ class Recorder:
         )
 
     def _check_last_update(self, epoch: int, loss: float | None) -> None:
-        """Stop if an epoch's last update, which no training loss judges, broke the model."""
-        finite = all(torch.isfinite(p).all() for p in self.model.parameters())
+        """Stop if an epoch's last update, which no training loss shows, broke the model."""
+        finite = all(torch.isfinite(p).all() for p in self.learner.parameters())
         if not finite or (loss is not None and not math.isfinite(loss)):
             what = "a weight is not finite" if not finite else f"the validation loss is {loss}"
             last = self._steps[-1]
             _stop(what, epoch, last["step"], last["learning_rate"])
 
-    def _loss(self, result: Evaluation, criterion: Callable[[Tensor, Tensor], Tensor]) -> float:
-        device = next(self.model.parameters()).device  # where a criterion's own weights are
+    def _loss(self, result: Evaluation) -> float:
+        device = next(self.learner.parameters()).device  # where a criterion's own weights are
         with torch.no_grad():
-            return criterion(result.scores.to(device), result.labels.to(device)).item()
+            scores, labels = result.scores.to(device), result.labels.to(device)
+            return self.learner.criterion(scores, labels).item()
 
 
 def _row(columns: list[str], values: list[float]) -> dict[str, float | None]:

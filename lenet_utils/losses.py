@@ -7,6 +7,7 @@ penalty, ``s = -y``.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,15 @@ from .checks import check_kind, check_labels, check_positive
 
 __all__ = ["DiscriminativeLoss", "mean_penalty", "squared_error"]
 
+Criterion = Callable[[Tensor, Tensor], Tensor]  # of scores and labels; returns the mean loss
+
 RUBBISH = 1.0  # j: not given in the paper; see DiscriminativeLoss
+
+
+def criterion_of(model: nn.Module, given: Criterion | None) -> Criterion:
+    """Return ``given``; for None the model's own, or cross-entropy where it has none."""
+    own: Criterion = getattr(model, "criterion", F.cross_entropy)
+    return given or own
 
 
 def mean_penalty(scores: Tensor, labels: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, hessian, vmap
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.optimizer import ParamsT
 
 from .checks import (
@@ -19,25 +18,15 @@ from .checks import (
     check_kind,
     check_labels,
     check_positive,
-    check_whole,
 )
 from .data import Digits
 from .evaluation import device_of, evaluating, watched
 from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
+from .losses import Criterion
 from .rbf import Negation, RBFOutput
+from .schedules import PUBLISHED_RATES
 
-__all__ = ["PUBLISHED_RATES", "SDLM", "diagonal_curvature", "published_schedule"]
-
-# The global learning rate of each of the 20 passes: LeCun et al. 1998, preprint p. 10.
-PUBLISHED_RATES = (
-    *([0.0005] * 2),
-    *([0.0002] * 3),
-    *([0.0001] * 3),
-    *([0.00005] * 4),
-    *([0.00001] * 8),
-)
-
-Criterion = Callable[[Tensor, Tensor], Tensor]
+__all__ = ["SDLM", "diagonal_curvature"]
 
 _WEIGHTED = (nn.Linear, nn.Conv2d, SparseConv2d, Subsampling, UnitBias)
 _MOVED = (
@@ -117,31 +106,6 @@ class SDLM(Optimizer):
                 damped = group["mu"] + self.state[p]["curvature"]
                 p.addcdiv_(p.grad, damped, value=-group["lr"])  # eq. 21
         return loss
-
-
-def published_schedule(optimizer: Optimizer, steps: int) -> LambdaLR:
-    """Give each twentieth of the training its published global rate, for `fit`.
-
-    Parameters
-    ----------
-    optimizer
-        Its own rate counts as that of the first two passes; the later ones are lower in proportion.
-    steps
-        Number of updates in all.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``optimizer`` is something else, or ``steps`` is not positive.
-    """
-    check_kind("optimizer", optimizer, Optimizer, "such as SDLM(model.parameters())")
-    check_whole("steps", steps)
-    passes, first = len(PUBLISHED_RATES), PUBLISHED_RATES[0]
-
-    def share(step: int) -> float:
-        return PUBLISHED_RATES[min(step * passes // steps, passes - 1)] / first
-
-    return LambdaLR(optimizer, share)
 
 
 def diagonal_curvature(

@@ -4,60 +4,34 @@ from __future__ import annotations
 
 import math
 import os
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import parallel
-from .checkpoints import State, described, resume, save
-from .checks import check_callable, check_kind, check_whole
+from .checkpoints import Checkpoint, State
+from .checks import check_callable
 from .data import Digits
 from .evaluation import Evaluation, evaluate
 from .history import History, Recorder
+from .losses import Criterion, criterion_of
+from .schedules import one_cycle
 from .seeding import seeded
-from .updates import Criterion, Learner, batches, criterion_of, keeping_rates, update
+from .settings import Settings, default_optimizer
+from .step import Learner, batches, channels_last, keeping_rates, order_for_all, update
 
 with warnings.catch_warnings():
     # Without ipywidgets tqdm warns that its bar in a notebook is plain text, which is all we want.
     warnings.simplefilter("ignore")
     from tqdm.auto import tqdm
 
-LR, WEIGHT_DECAY = 0.01, 0.2  # of AdamW
-
-__all__ = ["automatic_device", "fit", "one_cycle"]
-
-
-def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
-    """Raise the learning rate from 1/25 to the optimiser's own, then lower it to nearly 0.
-
-    The default schedule of `fit`; another is any function of an optimiser and the number of steps.
-
-    Parameters
-    ----------
-    optimizer
-        Its learning rates become the peaks.
-    steps
-        Number of updates in all.
-
-    Returns
-    -------
-    LRScheduler
-        To be stepped after each update.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``optimizer`` is something else, or ``steps`` is not positive.
-    """
-    check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
-    check_whole("steps", steps)
-    peaks = [group["lr"] for group in optimizer.param_groups]
-    return OneCycleLR(optimizer, peaks, total_steps=int(steps), pct_start=0.3, cycle_momentum=False)
+__all__ = ["automatic_device", "fit"]
 
 
 def fit(
@@ -67,11 +41,13 @@ def fit(
     *,
     epochs: int,
     batch_size: int = 128,
+    shuffle: str = "each epoch",
     optimizer: Optimizer | None = None,
     schedule: Callable[[Optimizer, int], LRScheduler] | None = one_cycle,
     criterion: Criterion | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
     before_epoch: Callable[[], object] | None = None,
+    after_epoch: Callable[[dict[str, Any]], object] | None = None,
     patience: int | None = None,
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -80,7 +56,7 @@ def fit(
 ) -> History:
     """Train ``model`` in place and return the history.
 
-    The whole set is moved to the device once, and each epoch goes through it in a new order. With a
+    The whole set is moved to the device once, and each epoch goes through all of it. With a
     validation set the model ends with the weights of the epoch of fewest validation errors (of
     equals, the one of lowest loss). Ctrl-C ends the training and returns what there is.
 
@@ -100,11 +76,14 @@ def fit(
     model
         Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores, the largest for its answer.
     train, validation
-        What to learn from, and what to judge each epoch by. Never the test set.
+        What to learn from, and what to evaluate each epoch by. Never the test set.
     epochs
         Passes over ``train``.
     batch_size
         Images for each update; an epoch's last batch may be smaller.
+    shuffle
+        "each epoch" goes through the images in a new order each time, "once" in one random order
+        all along, as in the paper (LeCun et al. 1998, preprint p. 10).
     optimizer
         Any but LBFGS, made with the parameters of ``model``; None for AdamW with learning rate
         0.01 and weight decay 0.2, chosen on the validation set for LeNet-5 in three epochs.
@@ -118,6 +97,9 @@ def fit(
         Called with each training batch of images, returns them changed, in the same shape.
     before_epoch
         Called before each epoch, as `SDLM` needs it to estimate the curvature anew.
+    after_epoch
+        Called after each epoch with its row of ``History.epochs``, a dict; a true value ends the
+        training. Where that goes on from a checkpoint, it is called with the last row there, too.
     patience
         End after this many epochs without a better validation error; None for never.
     seed
@@ -129,7 +111,7 @@ def fit(
         themselves is not in it.
     device
         Where to train; None for an accelerator where there is one, else the CPU. The model stays
-        there.
+        there, its weights in the order of memory (``memory_format``) in which they came.
     progress
         Whether to show a progress bar with loss and error.
 
@@ -141,109 +123,107 @@ def fit(
     Raises
     ------
     TypeError
-        If ``model`` is no module, ``train`` or ``validation`` no `Digits`, ``optimizer`` is LBFGS,
-        or what ``schedule`` returns no scheduler that is stepped after each update.
+        If ``optimizer`` is LBFGS, what ``schedule`` returns is no scheduler that is stepped after
+        each update, or what ``criterion`` returns is no tensor of one number.
     ValueError
-        If a number is out of range, ``patience`` comes without a validation set, ``optimizer`` has
-        no parameter of ``model``, or ``checkpoint`` is damaged or of another training.
+        If images and weights are of different types, sizes of the two sets differ, ``optimizer``
+        has no parameter of ``model`` or only frozen ones, gradients are off, or ``checkpoint`` is
+        damaged or of another training.
     OSError
         If ``checkpoint`` cannot be read or written.
     FloatingPointError
         If the loss, a weight or a score is not finite. The model gets the best weights back, where
-        an epoch with validation was completed.
+        an epoch with validation was completed; ``error.history`` is what happened until then.
     """
-    _check_fit(model, train, validation, epochs, batch_size, optimizer, patience, seed)
-    functions = {"schedule": schedule, "criterion": criterion, "augment": augment}
-    for name, function in {**functions, "before_epoch": before_epoch}.items():
-        check_callable(name, function, "pass the function itself, uncalled")
-    device = _usable(device) if device is not None else automatic_device()
-    # A quarter faster on a CPU, with the same numbers.
-    model.to(device).to(memory_format=torch.channels_last)
-    train, validation = _moved(train, device), validation and _moved(validation, device)
-    optimizer = optimizer or torch.optim.AdamW(
-        model.parameters(), lr=LR, weight_decay=WEIGHT_DECAY, fused=True
+    _check_calls(before_epoch, after_epoch)
+    settings = Settings(
+        model,
+        train,
+        validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        optimizer=default_optimizer(model) if optimizer is None else optimizer,
+        schedule=schedule,
+        criterion=criterion_of(model, criterion),
+        augment=augment,
+        patience=patience,
+        seed=seed,
     )
-    judge = criterion_of(model, criterion)
-    parts = {"model": model, "criterion": judge, "optimizer": optimizer, "schedule": schedule}
-    sets = {"train": train, "validation": validation, "augment": augment, "seed": seed}
-    numbers = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
-    settings = described(parts | sets | numbers) if checkpoint else {}
-    steps = int(epochs) * math.ceil(len(train) / batch_size)
-    whole = Learner(model, judge).to(device)
-    learner = parallel.sharing_gradients(whole)
+    file = Checkpoint(checkpoint, settings)
+    settings = settings.on(_usable(device) if device is not None else automatic_device())
+    with _begun(settings, progress) as (state, learner):
+        order = order_for_all(settings)
+        file.resume(state)  # and with it the random state
+        for epoch in _epochs_left(settings, state.record, after_epoch):
+            if before_epoch is not None:
+                before_epoch()
+            model.train()
+            for batch in batches(settings, order):
+                loss, error, rate = update(learner, *batch, state.optimizer, state.scheduler)
+                state.record.step(epoch, loss, error, rate)
+            state.record.collect()  # did it diverge? Then there is nothing to evaluate
+            state.record.epoch(epoch, _evaluated(settings))
+            file.save(state)
+    return state.record.history()
+
+
+def _check_calls(before_epoch: object, after_epoch: object) -> None:
+    for name, function in {"before_epoch": before_epoch, "after_epoch": after_epoch}.items():
+        check_callable(name, function, "pass the function itself, uncalled")
+    if not torch.is_grad_enabled():  # as it is under inference_mode, too
+        raise ValueError(
+            "fit learns by gradients, which torch.no_grad() or torch.inference_mode() forbid here; "
+            "call it outside of that block"
+        )
+
+
+@contextmanager
+def _begun(settings: Settings, progress: bool) -> Iterator[tuple[State, nn.Module]]:
+    """Give all that changes while a training runs, and the learner as all processes share it.
+
+    After the block model, optimiser and random state are as the caller may expect them.
+    """
+    model, optimizer = settings.model, settings.optimizer
+    learner = Learner(model, settings.criterion).to(settings.train.labels.device)
+    steps = int(settings.epochs) * math.ceil(len(settings.train) / settings.batch_size)
     number = parallel.process_number()
     bar = tqdm(total=steps, disable=number > 0 or not progress, unit="step")
-    with bar, keeping_rates(optimizer), seeded(seed + number):
-        scheduler = _scheduled(schedule, optimizer, steps)
-        record = Recorder(whole, bar)
-        state = State(whole, optimizer, scheduler, record)
-        done = resume(checkpoint, settings, state) if checkpoint else 0
-        try:
-            for epoch in range(done + 1, epochs + 1):
-                if patience and record.epochs_since_best >= patience:
-                    break
-                started = time.perf_counter()
-                if before_epoch is not None:
-                    before_epoch()
-                model.train()
-                for batch in batches(train, batch_size, augment):
-                    rate = optimizer.param_groups[0]["lr"]
-                    record.step(epoch, *update(learner, *batch, optimizer, scheduler), rate)
-                record.collect()  # whether the training diverged, before it is judged
-                result = _judged(model, validation) if validation else None
-                record.epoch(epoch, result, judge, time.perf_counter() - started)
-                if checkpoint:
-                    save(checkpoint, settings, state)
-        except KeyboardInterrupt:
-            if parallel.process_count() > 1:
-                raise  # what was learned is not the same everywhere: the checkpoint is what is left
-            record.interrupted = True
-        finally:
-            record.restore_best()
-    return record.history()
+    record = Recorder(learner, bar)
+    with (
+        bar,
+        channels_last(model, optimizer),
+        keeping_rates(optimizer),
+        seeded(settings.seed + number),
+    ):
+        shared = parallel.sharing_gradients(learner)
+        state = State(learner, optimizer, _scheduled(settings, steps), record)
+        with record.ending():
+            yield state, shared
 
 
-def _check_fit(
-    model: nn.Module,
-    train: Digits,
-    validation: Digits | None,
-    epochs: int,
-    batch_size: int,
-    optimizer: Optimizer | None,
-    patience: int | None,
-    seed: int,
-) -> None:
-    check_kind("model", model, nn.Module, "such as LeNet5()")
-    check_kind("train", train, Digits, "load_mnist().train is one")
-    if validation is not None:
-        check_kind("validation", validation, Digits, "load_mnist().validation is one")
-    check_whole("epochs", epochs)
-    check_whole("batch_size", batch_size)
-    check_whole("seed", seed, least=0)
-    if seed >= 2**63:
-        raise ValueError(f"seed must be below 2**63, got {seed}")
-    if patience is not None:
-        check_whole("patience", patience)
-        if validation is None:
-            raise ValueError("patience needs a validation set to judge by: pass validation=")
-    if optimizer is not None:
-        check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
-        if isinstance(optimizer, torch.optim.LBFGS):
-            raise TypeError(
-                "LBFGS takes the loss several times for each update, which fit does not; choose an "
-                "optimizer that takes it once, such as torch.optim.SGD"
-            )
-        own = {id(parameter) for parameter in model.parameters()}
-        if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
-            raise ValueError(
-                "the optimizer holds no parameter of this model; make it with model.parameters()"
-            )
+def _epochs_left(
+    settings: Settings, record: Recorder, after_epoch: Callable[[dict[str, Any]], object] | None
+) -> Iterator[int]:
+    """Name the epochs to come, until patience or ``after_epoch`` end the training.
+
+    Where a training goes on, ``after_epoch`` is asked about the last one once more: what it had
+    ended stays ended, and what it did not get to see before a power cut it sees now.
+    """
+    while True:
+        asked = after_epoch is not None and record.epochs_done > 0
+        ended = bool(asked and after_epoch and after_epoch(record.last_epoch))
+        ended = bool(parallel.from_first(torch.tensor(ended)))  # all processes must end together
+        patience_used = settings.patience and record.epochs_since_best >= settings.patience
+        if ended or patience_used or record.epochs_done >= settings.epochs:
+            return
+        record.begin()
+        yield record.epochs_done + 1
 
 
-def _scheduled(
-    schedule: Callable[[Optimizer, int], LRScheduler] | None, optimizer: Optimizer, steps: int
-) -> LRScheduler | None:
-    scheduler = schedule(optimizer, steps) if schedule else None
+def _scheduled(settings: Settings, steps: int) -> LRScheduler | None:
+    schedule = settings.schedule
+    scheduler = schedule(settings.optimizer, steps) if schedule else None
     by_loss = isinstance(scheduler, ReduceLROnPlateau)
     if schedule and (by_loss or not isinstance(scheduler, LRScheduler)):
         raise TypeError(
@@ -251,6 +231,14 @@ def _scheduled(
             f"does, got {type(scheduler).__name__}; None keeps the rate"
         )
     return scheduler
+
+
+def _evaluated(settings: Settings) -> Evaluation | None:
+    """Evaluate; all processes go by the first one's scores, so that they decide alike."""
+    if settings.validation is None:
+        return None
+    result = evaluate(settings.model, settings.validation)
+    return Evaluation(parallel.from_first(result.scores), result.labels)
 
 
 def automatic_device() -> torch.device:
@@ -267,13 +255,3 @@ def _usable(device: str | torch.device) -> torch.device:
         raise ValueError(
             f"device {device!r} cannot be used here: {error}; None takes what there is"
         ) from error
-
-
-def _moved(digits: Digits, device: torch.device) -> Digits:
-    return Digits(digits.images.to(device), digits.labels.to(device))
-
-
-def _judged(model: nn.Module, validation: Digits) -> Evaluation:
-    """Evaluate; all processes go by the first one's scores, so that they decide alike."""
-    result = evaluate(model, validation)
-    return Evaluation(parallel.from_first(result.scores), result.labels)

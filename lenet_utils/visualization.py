@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .checks import check_kind, check_labels, check_whole
-from .curves import activation_curves, gradient_norms, layer_gradient_norms, learning_curves
+from .curves import activation_curves, gradient_norms, learning_curves
 from .data import Digits
 from .evaluation import Evaluation
 from .style import COLORS, WIDTH, full_figure, new_figure, use_style
@@ -32,7 +32,6 @@ __all__ = [
     "feature_maps",
     "gradient_norms",
     "kernels",
-    "layer_gradient_norms",
     "learning_curves",
     "use_style",
 ]

@@ -8,7 +8,7 @@ from torch import nn
 from lenet_utils import Digits, LeNet1, LeNet4, LeNet5, LeNet1989
 from lenet_utils.layers import ScaledTanh, SparseConv2d, Subsampling, UnitBias
 from lenet_utils.losses import mean_penalty, squared_error
-from lenet_utils.optim import PUBLISHED_RATES, SDLM, diagonal_curvature, published_schedule
+from lenet_utils.optim import SDLM, diagonal_curvature
 from lenet_utils.rbf import Negation, RBFOutput
 
 
@@ -296,17 +296,3 @@ def test_rates_must_be_positive(wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=f"{name} must be positive"):
         SDLM(nn.Linear(2, 2).parameters(), **wrong)
-
-
-def test_the_published_schedule():
-    """Preprint p. 10: two passes of 0.0005, three of 0.0002, three of 0.0001, and so on."""
-    optimizer = SDLM(nn.Linear(2, 2).parameters())
-    scheduler = published_schedule(optimizer, steps=60)
-    rates = []
-    for _ in range(60):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    assert rates[::3] == pytest.approx(PUBLISHED_RATES)
-    assert rates[2::3] == pytest.approx(PUBLISHED_RATES)
-    assert len(PUBLISHED_RATES) == 20

@@ -42,6 +42,7 @@ from lenet_utils import (
 )
 from lenet_utils.architecture import architecture
 from lenet_utils.boosting import Boosted, disagreed, distorted_forever, half_wrong
+from lenet_utils.gradients import layer_gradient_norms
 from lenet_utils.layers import Twice, UnitBias, uniform_by_fan_in_
 from lenet_utils.optim import diagonal_curvature
 from lenet_utils.visualization import (
@@ -52,7 +53,6 @@ from lenet_utils.visualization import (
     feature_maps,
     gradient_norms,
     kernels,
-    layer_gradient_norms,
     learning_curves,
 )
 from lenet_utils.weights import read_metadata

@@ -14,7 +14,7 @@ from torch import nn
 from torchvision.transforms import v2
 from toy import BATCH, COUNT, QUIET, at_call, interrupt, make_digits, make_model, sgd, weights
 
-from lenet_utils import Digits, LeNet1, LeNet5, fit, one_cycle
+from lenet_utils import Digits, LeNet1, LeNet5, fit
 
 
 @pytest.fixture
@@ -99,21 +99,7 @@ def test_the_callers_random_state_is_left_alone(model, digits):
     assert (np.random.get_state()[1] == before[2]).all()
 
 
-# --- schedule and patience ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("steps", [1, 2, 10, 1000])
-def test_one_cycle_rises_for_three_tenths_and_falls_to_nearly_nothing(model, steps):
-    optimizer = sgd(model, 1.0)
-    scheduler, rates = one_cycle(optimizer, steps), []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    assert rates[-1] < 1e-5
-    if steps >= 10:
-        assert rates[0] == pytest.approx(1 / 25)
-        assert max(rates) == rates[round(0.3 * steps) - 1] == pytest.approx(1)
+# --- optimiser and patience ----------------------------------------------------------------------
 
 
 def test_an_optimiser_can_be_used_for_a_second_training(digits):

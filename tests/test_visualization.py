@@ -1,6 +1,5 @@
 """Figures: what they show, what they refuse, and that they leave nothing behind."""
 
-import copy
 import math
 
 import matplotlib.pyplot as plt
@@ -21,7 +20,6 @@ from lenet_utils import (
     ScaledTanh,
     SparseConv2d,
     layer_outputs,
-    squared_error,
 )
 from lenet_utils import visualization as v
 from lenet_utils.evaluation import Evaluation
@@ -317,49 +315,6 @@ def test_activation_curves_refuse():
 # --- Gradients
 
 
-def batch():
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(5, 1, 28, 28, generator=generator)
-    return Digits(images, torch.tensor([0, 1, 2, 3, 4]))
-
-
-def test_gradient_norms_are_those_of_autograd():
-    model, digits = LeNet1(), batch()
-    norms = v.layer_gradient_norms(model, digits)
-    loss = squared_error(model(digits.images), digits.labels)  # as `fit` would train it
-    assert list(norms.index) == ["H1", "H2", "H3", "H4", "output"]
-    for name, layer in model.named_children():
-        gradients = torch.autograd.grad(loss, list(layer.parameters()), retain_graph=True)
-        expected = sum((g.double() ** 2).sum() for g in gradients).sqrt()
-        label = "output" if name == "output" else name.upper()
-        assert norms[label] == pytest.approx(expected.item(), rel=1e-4)
-
-
-def test_gradient_norms_leave_everything_as_it_was():
-    model = LeNet1(dropout=0.5, normalization=nn.BatchNorm2d).eval()
-    model.h3[0].bias.grad = torch.full((12,), 7.0)
-    before, random_state = copy.deepcopy(model.state_dict()), torch.get_rng_state()
-    v.layer_gradient_norms(model, batch())
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), random_state)
-    assert not any(module.training for module in model.modules())
-    grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
-    assert list(grads) == ["h3.0.bias"]
-    assert grads["h3.0.bias"].tolist() == 12 * [7.0]
-
-
-def test_gradient_norms_take_another_criterion():
-    model, digits = LeNet1(), batch()
-    doubled = v.layer_gradient_norms(model, digits, lambda s, y: 2 * squared_error(s, y))
-    np.testing.assert_allclose(doubled, 2 * v.layer_gradient_norms(model, digits), rtol=1e-4)
-
-
-def test_a_layer_without_parameters_has_no_norm():
-    model = LeNet1(pooling=lambda maps: nn.AvgPool2d(2))
-    norms = v.layer_gradient_norms(model, batch())
-    assert list(norms.index[norms.isna()]) == ["H2", "H4"]
-
-
 def test_gradient_norms_are_drawn_in_order_on_a_log_scale():
     norms = pd.DataFrame({"tanh": [1e-3, math.nan, 1.0], "ReLU": [0.1, 0.2, 0.0]}, list("cab"))
     ax = v.gradient_norms(norms).axes[0]
@@ -380,8 +335,6 @@ def test_gradient_norms_refuse_numbers(numbers):
 def test_gradient_norms_refuse_kinds():
     with pytest.raises(TypeError, match=r"norms must be of type DataFrame, got Series"):
         v.gradient_norms(pd.Series([1.0]))
-    with pytest.raises(TypeError, match=r"digits must be of type Digits, got Tensor"):
-        v.layer_gradient_norms(LeNet1(), torch.rand(2, 1, 28, 28))
 
 
 # --- All of them

@@ -1,0 +1,36 @@
+"""Learning rates, step by step."""
+
+import pytest
+from torch import nn
+from toy import make_model, sgd
+
+from lenet_utils import SDLM, one_cycle, published_schedule
+from lenet_utils.schedules import PUBLISHED_RATES
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10, 1000])
+def test_one_cycle_rises_for_three_tenths_and_falls_to_nearly_nothing(steps):
+    optimizer = sgd(make_model(), 1.0)
+    scheduler, rates = one_cycle(optimizer, steps), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[-1] < 1e-5
+    if steps >= 10:
+        assert rates[0] == pytest.approx(1 / 25)
+        assert max(rates) == rates[round(0.3 * steps) - 1] == pytest.approx(1)
+
+
+def test_the_published_schedule():
+    """Preprint p. 10: two passes of 0.0005, three of 0.0002, three of 0.0001, and so on."""
+    optimizer = SDLM(nn.Linear(2, 2).parameters())
+    scheduler = published_schedule(optimizer, steps=60)
+    rates = []
+    for _ in range(60):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[::3] == pytest.approx(PUBLISHED_RATES)
+    assert rates[2::3] == pytest.approx(PUBLISHED_RATES)
+    assert len(PUBLISHED_RATES) == 20
