@@ -29,13 +29,7 @@ def atomic_path(target: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder cannot be created or written.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept because writers such as matplotlib choose the format by it.
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary_beside(target)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())  # mkstemp made it private to this user
@@ -49,16 +43,37 @@ def check_writable(target: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    TypeError, ValueError
+        If it is no name of a file.
     OSError
-        If the folder cannot be created, or nothing can be written into it.
+        If the folder cannot be created, nothing of that name can be written into it, or the name is
+        that of a folder or a device.
     """
-    folder = Path(target).parent
+    if not isinstance(target, (str, os.PathLike)):
+        raise TypeError(f"a file is named by a str or a Path, got {type(target).__name__}")
+    name = os.fspath(target)
+    if not name or "\0" in name:
+        raise ValueError(f"a file's name must have letters and no zero byte, got {name!r}")
+    path = Path(target)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder; name a file in it")
+        if path.exists() and not path.is_file():  # /dev/zero never ends, and a pipe waits
+            raise OSError("it is no regular file")
+        _temporary_beside(path).unlink()
     except OSError as error:
         raise type(error)(f"cannot write {target}: {error}") from error
+
+
+def _temporary_beside(target: Path) -> Path:
+    """Make an empty file with a name of its own in the folder of ``target``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept because writers such as matplotlib choose the format by it.
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+    )
+    os.close(handle)
+    return Path(name)
 
 
 def _umask() -> int:

@@ -25,7 +25,7 @@ RUBBISH = 1.0  # j: not given in the paper; see DiscriminativeLoss
 def criterion_of(model: nn.Module, given: Criterion | None) -> Criterion:
     """Return ``given``; for None the model's own, or cross-entropy where it has none."""
     own: Criterion = getattr(model, "criterion", F.cross_entropy)
-    return given or own
+    return own if given is None else given
 
 
 def mean_penalty(scores: Tensor, labels: Tensor) -> Tensor:

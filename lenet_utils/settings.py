@@ -121,7 +121,6 @@ class Settings:
 
 def default_optimizer(model: nn.Module) -> Optimizer:
     """Return what `fit` takes where it is given no optimiser."""
-    check_kind("model", model, nn.Module, "such as LeNet5()")
     parameters = list(model.parameters())
     if not parameters:
         raise ValueError(f"{type(model).__name__} has no parameters: there is nothing to learn")

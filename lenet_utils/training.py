@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from . import parallel
 from .checkpoints import Checkpoint, State
-from .checks import check_callable
+from .checks import check_callable, check_kind
 from .data import Digits
 from .evaluation import Evaluation, evaluate
 from .history import History, Recorder
@@ -135,7 +135,7 @@ def fit(
         If the loss, a weight or a score is not finite. The model gets the best weights back, where
         an epoch with validation was completed; ``error.history`` is what happened until then.
     """
-    _check_calls(before_epoch, after_epoch)
+    _check_call(model, before_epoch, after_epoch)
     settings = Settings(
         model,
         train,
@@ -168,7 +168,9 @@ def fit(
     return state.record.history()
 
 
-def _check_calls(before_epoch: object, after_epoch: object) -> None:
+def _check_call(model: object, before_epoch: object, after_epoch: object) -> None:
+    """Refuse what `Settings` does not see."""
+    check_kind("model", model, nn.Module, "such as LeNet5()")
     for name, function in {"before_epoch": before_epoch, "after_epoch": after_epoch}.items():
         check_callable(name, function, "pass the function itself, uncalled")
     if not torch.is_grad_enabled():  # as it is under inference_mode, too

@@ -44,6 +44,7 @@ CASES = {
     "no schedule, no state": {"optimizer": plain_sgd, "schedule": None},
     "another schedule": {"schedule": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps)},
     "random images": {"augment": noisy},
+    "one order": {"shuffle": "once"},
     "Adam with its largest": {
         "optimizer": lambda m: torch.optim.Adam(m.parameters(), amsgrad=True)
     },
@@ -198,6 +199,37 @@ def test_patience_that_was_used_up_stays_used_up(path):
     assert run().epochs.epoch.tolist() == run().epochs.epoch.tolist() == [1, 2, 3]
 
 
+def test_a_checkpoint_from_before_there_was_a_choice_of_order_goes_on(path):
+    digits, whole, resumed = images_for(28), make_network(5), make_network(6)
+    train(whole, digits)
+    train(make_network(5), digits, after_epoch=lambda row: row["epoch"] == 2, checkpoint=path)
+    tensors, notes = load_file(path), read_metadata(path)
+    assert notes.pop("shuffle") == "each epoch"
+    save_file(tensors, path, notes)
+    with pytest.raises(ValueError, match="its shuffle has 'each epoch', now it is 'once'"):
+        train(make_network(6), digits, shuffle="once", checkpoint=path)
+    train(resumed, digits, checkpoint=path)
+    assert state(resumed) == state(whole)
+
+
+def test_what_after_epoch_had_ended_stays_ended(path):
+    """It is asked about the last epoch again: it may not have got to see it before a power cut."""
+
+    def run(model, last):
+        rows = []
+        ending = {"after_epoch": lambda row: rows.append(row["epoch"]) or row["epoch"] == last}
+        history = train(model, images_for(28), checkpoint=path, **ending)
+        return rows, len(history.epochs)
+
+    stopped, again, whole = make_network(5), make_network(6), make_network(5)
+    assert run(stopped, last=2) == ([1, 2], 2)
+    assert run(again, last=2) == ([2], 2)
+    assert state(again) == state(stopped)
+    assert run(again, last=None) == ([2, 3, 4], 4)
+    train(whole, images_for(28))
+    assert state(again) == state(whole)
+
+
 @pytest.mark.slow
 def test_a_kill_at_any_moment_loses_at_most_one_epoch(path):
     """SIGKILL at random moments, writing included, until the training gets through."""
@@ -235,6 +267,7 @@ def test_a_kill_at_any_moment_loses_at_most_one_epoch(path):
         ({"epochs": 5}, "its epochs has '4', now it is '5'"),
         ({"batch_size": 8}, "its batch_size has '16', now it is '8'"),
         ({"seed": 1}, "its seed has '0', now it is '1'"),
+        ({"shuffle": "once"}, "its shuffle has 'each epoch', now it is 'once'"),
         ({"patience": 3}, "its patience has 'None', now it is '3'"),
         ({"schedule": None}, "its schedule has 'one_cycle', now it is 'None'"),
         ({"augment": noisy}, "its augment has 'None', now it is 'noisy'"),
@@ -302,6 +335,14 @@ def test_a_checkpoint_that_cannot_be_written_is_an_oserror_before_anything_is_le
     model = make_network(5)
     with pytest.raises(OSError, match=r"cannot write .*file.c\.safetensors"):
         train(model, images_for(28), checkpoint=path.parent / "file" / "c.safetensors")
+    assert state(model) == state(make_network(5))
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "/dev/zero", "x" * 300, 3])
+def test_a_name_that_can_be_no_checkpoint_is_refused_before_anything_is_learned(name):
+    model = make_network(5)
+    with pytest.raises((OSError, TypeError, ValueError), match=r"no regular|too long|name"):
+        train(model, images_for(28), checkpoint=name)
     assert state(model) == state(make_network(5))
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lenet_utils.files import atomic_path
+from lenet_utils.files import atomic_path, check_writable
 
 
 def test_the_file_is_there_only_after_the_block(tmp_path):
@@ -58,3 +58,32 @@ def test_a_folder_that_cannot_be_made_is_an_oserror(tmp_path):
     with pytest.raises(OSError, match="file"), atomic_path(tmp_path / "file" / "x.txt"):
         pytest.fail("the block must not run")
     assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("", ValueError, "must have letters and no zero byte, got ''$"),
+        ("a\0b", ValueError, r"no zero byte, got 'a\\x00b'$"),
+        (3, TypeError, "a file is named by a str or a Path, got int"),
+        (b"bytes", TypeError, "a file is named by a str or a Path, got bytes"),
+        (".", IsADirectoryError, "cannot write .: it is a folder; name a file in it"),
+        ("/dev/zero", OSError, "cannot write /dev/zero: it is no regular file"),
+        ("x" * 300, OSError, "cannot write x{300}: .*too long"),
+        # Beside it there is no room for the file that is to become it.
+        ("x" * 250, OSError, "cannot write x{250}: .*too long"),
+    ],
+)
+def test_what_cannot_be_written_is_known_before(tmp_path, monkeypatch, name, error, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        check_writable(name)
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path):
+    check_writable(tmp_path / "new" / "a.txt")
+    assert os.listdir(tmp_path / "new") == []
+    (tmp_path / "a.txt").write_text("old")
+    check_writable(tmp_path / "a.txt")
+    assert (tmp_path / "a.txt").read_text() == "old"

@@ -136,8 +136,13 @@ def test_a_loss_that_is_not_finite_is_named_and_the_best_weights_come_back(model
         return spoil(loss) if scores.requires_grad else loss
 
     options = {"batch_size": BATCH, "schedule": None, **QUIET}
-    with pytest.raises(FloatingPointError, match=f"is {value} at epoch 2, step 8, .* try a tenth"):
+    wanted = f"is {value} at epoch 2, step 8, .* try a tenth"
+    with pytest.raises(FloatingPointError, match=wanted) as caught:
         fit(model, digits, digits, epochs=3, optimizer=sgd(model), criterion=criterion, **options)
+    history = caught.value.history
+    assert (len(history.steps), len(history.epochs), history.best_epoch) == (8, 1, 1)
+    assert history.steps.loss.isna().tolist() == 7 * [False] + [math.isnan(value)]
+    assert not history.interrupted
     fit(alone, digits, epochs=1, optimizer=sgd(alone), **options)
     assert torch.equal(weights(model), weights(alone))
 
@@ -146,5 +151,7 @@ def test_a_loss_that_is_not_finite_is_named_and_the_best_weights_come_back(model
 def test_a_learning_rate_far_too_high_is_no_success(model, digits, batch_size):
     """With one step in all, only the validation shows it: the loss was taken before the step."""
     options = {"batch_size": batch_size, "optimizer": sgd(model, 3e38), "schedule": None}
-    with pytest.raises(FloatingPointError, match="learning rate"):
+    with pytest.raises(FloatingPointError, match="learning rate") as caught:
         fit(model, digits, digits, epochs=1, **options, **QUIET)
+    assert len(caught.value.history.steps) >= 1
+    assert caught.value.history.best_epoch is None

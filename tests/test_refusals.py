@@ -231,6 +231,10 @@ REFUSED = {
         lambda: fit(LeNet5, DIGITS, epochs=1),
         "model must be .* got type; such as LeNet5",
     ),
+    "fit model with an optimizer": (
+        lambda: fit(LeNet5, DIGITS, epochs=1, optimizer=sgd(make_model())),
+        "model must be .* got type; such as LeNet5",
+    ),
     "fit seed": (training(seed=-1), "seed must be a whole number of at least 0, got -1"),
     "fit seed large": (training(seed=2**63), r"seed must be below 2\*\*63, got 9223"),
     "fit seed kind": (training(seed=0.5), "seed must be a whole number .* got 0.5"),

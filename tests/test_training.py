@@ -1,6 +1,7 @@
 """Training against gradient descent in NumPy, and everything that may go wrong on the way."""
 
 import itertools
+import math
 import random
 import time
 
@@ -67,6 +68,16 @@ def test_each_epoch_goes_once_through_all_images_in_a_new_order(model, digits):
     assert orders[0] != orders[1]
 
 
+def test_one_order_all_along_is_that_of_the_seed(model, digits):
+    """The same as the loop of the published recipe takes: one order, drawn by the run's seed."""
+    seen = []
+    digits.images[:, 0, 0, 0] = torch.arange(COUNT)
+    look = {"augment": lambda images: seen.extend(images[:, 0, 0, 0].tolist()) or images}
+    fit(model, digits, epochs=3, shuffle="once", seed=8, batch_size=BATCH, **look, **QUIET)
+    order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(8)).tolist()
+    assert seen == 3 * order
+
+
 def test_augment_cannot_alter_the_set(model, digits):
     before = digits.images.clone()
     fit(model, digits, epochs=1, augment=lambda images: images.mul_(2), **QUIET)
@@ -99,6 +110,57 @@ def test_the_callers_random_state_is_left_alone(model, digits):
     assert (np.random.get_state()[1] == before[2]).all()
 
 
+# --- what it leaves behind ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("end", ["the last epoch", "Ctrl-C", "an error"])
+def test_weights_come_back_in_the_order_of_memory_in_which_they_came(form, end):
+    model = LeNet1(connections=None).to(memory_format=form)
+    digits = Digits(torch.randn(20, 1, 28, 28), torch.arange(20) % 10)
+    before = [p.stride() for p in model.parameters()]
+
+    def act(images):
+        assert model.h3[0].weight.is_contiguous(memory_format=torch.channels_last)
+        return {"the last epoch": lambda: images, "Ctrl-C": lambda: interrupt(images)}[end]()
+
+    if end == "an error":
+        with pytest.raises(KeyError):
+            fit(model, digits, epochs=1, augment=act, **QUIET)
+    else:
+        fit(model, digits, epochs=1, augment=act, **QUIET)
+    assert [p.stride() for p in model.parameters()] == before
+    if form == torch.contiguous_format:
+        assert all(p.view(-1).shape == (p.numel(),) for p in model.parameters())
+        assert all(p.grad is None or p.grad.is_contiguous() for p in model.parameters())
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_an_optimiser_that_has_learned_before_goes_on_rightly(fused):
+    """What it keeps follows the weights into the order in which `fit` has them, and back."""
+    digits = Digits(torch.randn(20, 1, 28, 28), torch.arange(20) % 10)
+
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        F.cross_entropy(model(digits.images), digits.labels).backward()
+        optimizer.step()
+
+    def train(by_fit):
+        torch.manual_seed(4)
+        model = LeNet1(connections=None)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, fused=fused)
+        step(model, optimizer)
+        if by_fit:
+            options = {"batch_size": 20, "schedule": None, "criterion": F.cross_entropy}
+            fit(model, digits, epochs=1, optimizer=optimizer, **options, **QUIET)
+        else:
+            step(model, optimizer)
+        step(model, optimizer)
+        return weights(model)
+
+    torch.testing.assert_close(train(by_fit=True), train(by_fit=False), atol=1e-5, rtol=1e-4)
+
+
 # --- optimiser and patience ----------------------------------------------------------------------
 
 
@@ -126,6 +188,26 @@ def test_training_ends_when_patience_is_used_up(model, digits):
     assert history.epochs.epoch.tolist() == [1, 2, 3, 4]
     assert history.best_epoch == 1
     assert not history.interrupted
+
+
+def test_after_epoch_gets_its_row_and_may_end_the_training(model, digits):
+    rows = []
+
+    def after_epoch(row):
+        rows.append(dict(row))
+        row["train_loss"] = math.nan  # its own copy
+        return len(rows) == 3
+
+    history = fit(model, digits, digits, epochs=9, after_epoch=after_epoch, **QUIET)
+    assert not history.interrupted
+    assert rows == history.epochs.to_dict("records")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+
+
+def test_after_epoch_that_returns_nothing_ends_nothing(model, digits):
+    rows = []
+    history = fit(model, digits, epochs=3, after_epoch=rows.append, **QUIET)
+    assert len(rows) == len(history.epochs) == 3
 
 
 # --- what it takes and what it refuses ---------------------------------------------------------
@@ -156,6 +238,29 @@ def test_a_criterion_may_have_weights_of_its_own(model, digits):
         ({"patience": 2}, ValueError, "patience needs a validation set"),
         ({"optimizer": sgd(nn.Linear(1, 1))}, ValueError, "holds no parameter of this model"),
         ({"validation": (1, 2)}, TypeError, "validation must be of type Digits, got tuple"),
+        (
+            {"validation": Digits(torch.zeros(2, 1, 5, 4), torch.zeros(2, dtype=torch.int64))},
+            ValueError,
+            r"of one kind, got \(1, 4, 4\) of torch.float32 .* and \(1, 5, 4\) of torch.float",
+        ),
+        ({"shuffle": True}, ValueError, "shuffle must be one of 'each epoch', 'once', got True"),
+        ({"after_epoch": 3}, TypeError, "after_epoch must be something to call .* got 3"),
+        ({"criterion": 0}, TypeError, "criterion must be something to call .* got 0"),
+        (
+            {"criterion": nn.CrossEntropyLoss(reduction="none")},
+            TypeError,
+            r"tensor of one number, got Tensor of shape \(22,\); reduction='mean' makes it",
+        ),
+        (
+            {"criterion": lambda scores, labels: F.cross_entropy(scores, labels).item()},
+            TypeError,
+            "tensor of one number, got float;",
+        ),
+        (
+            {"criterion": lambda scores, labels: F.cross_entropy(scores.detach(), labels)},
+            ValueError,
+            "criterion returned a loss from which no gradient goes back",
+        ),
         ({"train": torch.zeros(1, 1, 4, 4)}, TypeError, "train must be of type Digits, got Tensor"),
     ],
 )
@@ -166,6 +271,43 @@ def test_wrong_arguments_are_refused_before_anything_changes(
     with pytest.raises(error, match=message):
         fit(model, **{"train": digits, "epochs": 1, **options})
     assert torch.equal(weights(model), before)
+
+
+def test_weights_and_images_of_different_types_are_refused(digits):
+    with pytest.raises(
+        ValueError, match=r"weights of torch.float64, and the images .*float32; mod"
+    ):
+        fit(make_model().double(), digits, epochs=1, **QUIET)
+    double = Digits(digits.images.double(), digits.labels)
+    with pytest.raises(ValueError, match=r"weights of torch.float32, and the images .*float64"):
+        fit(make_model(), double, epochs=1, **QUIET)
+    history = fit(make_model().double(), double, double, epochs=2, **QUIET)
+    assert len(history.epochs) == 2
+
+
+def test_a_model_that_cannot_learn_is_refused(model, digits):
+    with pytest.raises(ValueError, match=r"all parameters .* are frozen, .* model.requires_grad_"):
+        fit(model.requires_grad_(False), digits, epochs=1, **QUIET)
+    with pytest.raises(ValueError, match="Flatten has no parameters: there is nothing to learn"):
+        fit(nn.Flatten(), digits, epochs=1, **QUIET)
+    with torch.inference_mode():
+        made_inside = make_model()
+    with pytest.raises(ValueError, match=r"made under torch.inference_mode\(\)"):
+        fit(made_inside, digits, epochs=1, **QUIET)
+
+
+def test_a_model_of_which_a_part_is_frozen_learns_with_the_rest(model, digits):
+    model[1].weight.requires_grad_(False)
+    before = model[1].weight.clone(), model[1].bias.clone()
+    fit(model, digits, epochs=1, **QUIET)
+    assert torch.equal(model[1].weight, before[0])
+    assert not torch.equal(model[1].bias, before[1])
+
+
+@pytest.mark.parametrize("block", [torch.no_grad, torch.inference_mode])
+def test_without_gradients_nothing_can_be_learned(model, digits, block):
+    with block(), pytest.raises(ValueError, match=r"by gradients, .* call it outside of that"):
+        fit(model, digits, epochs=1, **QUIET)
 
 
 # --- on real digits ----------------------------------------------------------------------------
