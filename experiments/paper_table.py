@@ -192,10 +192,10 @@ def modern(
     """AdamW in batches, weight decay, a one-cycle rate."""
     chosen = row.modern
     own, smooth = model.criterion, partial(F.cross_entropy, label_smoothing=chosen.smoothing)
-    judge = own if chosen.own_criterion else smooth
+    asked = own if chosen.own_criterion else smooth
 
     def criterion(scores: Tensor, labels: Tensor) -> Tensor:
-        return judge(chosen.scale * scores, labels)
+        return asked(chosen.scale * scores, labels)
 
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=chosen.rate, weight_decay=chosen.decay, fused=True
@@ -251,7 +251,7 @@ def trained(
     left = digits[train_size:] if train_size < len(digits) else None
     by_pass: list[str] = []
 
-    def judge() -> None:
+    def evaluate_left() -> None:
         if left:
             by_pass.append(str(evaluate(model, left).errors))
 
@@ -259,7 +259,7 @@ def trained(
         model = boosted(ROWS[row], recipe, train, seed, epochs)
     else:
         model = ROWS[row].network()
-        RECIPES[recipe](ROWS[row], model, train, seed, epochs, judge)
+        RECIPES[recipe](ROWS[row], model, train, seed, epochs, evaluate_left)
     line = {
         "row": row,
         "recipe": recipe,

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m lenet_utils", description="Train, judge and use the networks of the book."
+        prog="python -m lenet_utils", description="Train, evaluate and use the networks of the book."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -74,11 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on where it was stopped")
     train.set_defaults(run=_train)
 
-    judge = commands.add_parser("evaluate", help="count the errors of trained weights")
-    judge.add_argument("--weights", required=True, metavar="WEIGHTS", help=WEIGHTS)
-    judge.add_argument("--split", choices=("test", "validation"), default="test")
-    judge.add_argument("--json", action="store_true", help=JSON)
-    judge.set_defaults(run=_evaluate)
+    evaluation = commands.add_parser("evaluate", help="count the errors of trained weights")
+    evaluation.add_argument("--weights", required=True, metavar="WEIGHTS", help=WEIGHTS)
+    evaluation.add_argument("--split", choices=("test", "validation"), default="test")
+    evaluation.add_argument("--json", action="store_true", help=JSON)
+    evaluation.set_defaults(run=_evaluate)
 
     predict = commands.add_parser("predict", help="name the digit in each picture")
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, ...")

@@ -6,7 +6,7 @@ import pandas as pd
 from torch import Tensor, nn
 
 from .checks import check_kind
-from .evaluation import watched
+from .inside import watched
 from .layers import SparseConv2d, Subsampling, UnitBias
 from .models import LeNet
 from .rbf import RBFOutput

@@ -52,12 +52,6 @@ def distort(
     -------
     Tensor
         The same shape; what comes in from outside has the background value.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the images have another type or shape, or a limit is negative; scaling and squeezing must
-        be below 1.
     """
     check_images(images)
     check_share("scaling", scaling)
@@ -72,14 +66,19 @@ def distort(
     def draw(limit: float) -> Tensor:
         return images.new_empty(len(images)).uniform_(-limit, limit)
 
-    # Where each pixel of the result is taken from: the inverse of what happens to the digit.
+    # grid_sample asks for each pixel of the result where in the image it comes from, so everything
+    # here is the inverse of what happens to the digit: one that grows is read from a smaller part.
+    # The draws stay in this order, for the recorded runs repeat it from their seeds.
     size_by, squeeze, angle = 1 / (1 + draw(scaling)), 1 + draw(squeezing), draw(rotation)
     cosine, sine = angle.cos(), angle.sin()
-    x_by, y_by = size_by * squeeze, size_by / squeeze
+    x_by, y_by = size_by * squeeze, size_by / squeeze  # squeezing alone leaves the area as it is
     slant, zero = draw(shear), torch.zeros_like(angle)
+    # A pixel of the result meets the right-hand matrix first. So the digit, going the other way, is
+    # turned first, and then stretched and slanted along the sides of the image.
     turn = torch.stack([cosine, -sine, sine, cosine], dim=1).reshape(-1, 2, 2)
     stretch = torch.stack([x_by, x_by * slant, zero, y_by], dim=1).reshape(-1, 2, 2)
-    # grid_sample counts from -1 to 1 across an image, so a pixel is 2 / size.
+    # grid_sample counts from -1 to 1 across an image, so a pixel is 2 / size; it takes x before y,
+    # where a shape has the height first.
     shift = torch.stack([draw(translation), draw(translation)], dim=1) * 2 / size.flip(0)
     grid = F.affine_grid(
         torch.cat([turn @ stretch, shift[:, :, None]], dim=2),
@@ -87,6 +86,8 @@ def distort(
         align_corners=False,
     )
     if elasticity:
+        # A displacement drawn for each pixel would tear strokes apart: few are drawn, and those
+        # between them interpolated. The corners are aligned so that none lies beyond the last ones.
         points = torch.randn(len(images), 2, ELASTIC_GRID, ELASTIC_GRID, device=images.device)
         moves = F.interpolate(
             points * elasticity, tuple(images.shape[-2:]), mode="bicubic", align_corners=True

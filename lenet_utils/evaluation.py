@@ -1,10 +1,8 @@
-"""Running a model as in evaluation: its errors over a whole set, what its layers give out."""
+"""How a model does on a set of digits, counted over the whole set."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from statistics import NormalDist
@@ -15,8 +13,9 @@ from torch import Tensor, nn
 
 from .checks import check_kind, check_labels, check_whole
 from .data import Digits
+from .inside import device_of, evaluating
 
-__all__ = ["Evaluation", "device_of", "evaluate", "evaluating", "watched"]
+__all__ = ["Evaluation", "evaluate"]
 
 BATCH = 200  # images; what a layer gives out for more does not fit into a processor's cache
 
@@ -34,8 +33,6 @@ class Evaluation:
 
     Raises
     ------
-    TypeError, ValueError
-        If either has another type or shape, or a label is not 0 to 9.
     FloatingPointError
         If a score is NaN, which no other can be compared with.
     """
@@ -85,11 +82,6 @@ class Evaluation:
         ----------
         level
             Confidence, between 0 and 1.
-
-        Raises
-        ------
-        ValueError
-            If ``level`` is not between 0 and 1.
         """
         if not isinstance(level, Real) or not 0 < level < 1:
             raise ValueError(f"level must be between 0 and 1, got {level!r}")
@@ -142,7 +134,7 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     model
         Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores. It is left in the mode it was in.
     digits
-        What to judge it by.
+        What it is to read.
 
     Returns
     -------
@@ -152,8 +144,6 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
 
     Raises
     ------
-    TypeError, ValueError
-        If ``model`` or ``digits`` is something else, or they do not fit each other.
     FloatingPointError
         If the model gives out NaN.
     """
@@ -164,42 +154,3 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
         batches = digits.images.split(BATCH)
         scores = torch.cat([model(batch.to(device)) for batch in batches])
     return Evaluation(scores.cpu(), digits.labels.cpu())
-
-
-def watched(
-    model: nn.Module, images: Tensor, modules: Iterable[nn.Module]
-) -> dict[nn.Module, tuple[Tensor, Tensor]]:
-    """Run ``model`` once; return what each of ``modules`` was given and what it gave out.
-
-    They are in the order in which they finish, so that a container comes after its parts.
-    """
-    seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-    hooks = [
-        module.register_forward_hook(lambda part, given, out: seen.update({part: (given[0], out)}))
-        for module in modules
-    ]
-    try:
-        with evaluating(model):
-            model(images.to(device_of(model)))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Hold ``model`` in evaluation mode, without gradients, inside the block."""
-    modes = {part: part.training for part in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Return where ``model`` is; a model without parameters is on the CPU."""
-    return next((p.device for p in model.parameters()), torch.device("cpu"))

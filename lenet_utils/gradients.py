@@ -11,7 +11,7 @@ from torch import nn
 
 from .checks import check_kind
 from .data import Digits
-from .evaluation import device_of
+from .inside import device_of
 from .losses import Criterion, criterion_of
 from .style import layer_label
 

@@ -40,11 +40,6 @@ def mean_penalty(scores: Tensor, labels: Tensor) -> Tensor:
         ``(N, 10)``, minus the penalties.
     labels
         ``(N,)`` int64.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the two do not fit each other.
     """
     _check(scores, labels)
     return -scores.gather(1, labels[:, None]).mean()
@@ -66,11 +61,6 @@ class DiscriminativeLoss(nn.Module):
     Shape
     -----
     ``(N, 10)`` scores (minus the penalties) and ``(N,)`` int64 labels -> ``()``
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``j`` is not positive, or scores and labels do not fit each other.
     """
 
     def __init__(self, j: float = RUBBISH) -> None:
@@ -101,11 +91,6 @@ def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
         ``(N, 10)``, usually squashed.
     labels
         ``(N,)`` int64.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the two do not fit each other.
     """
     _check(scores, labels)
     right = torch.arange(scores.shape[1], device=scores.device) == labels[:, None]

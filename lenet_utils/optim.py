@@ -20,7 +20,7 @@ from .checks import (
     check_positive,
 )
 from .data import Digits
-from .evaluation import device_of, evaluating, watched
+from .inside import device_of, evaluating, watched
 from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
 from .losses import Criterion
 from .rbf import Negation, RBFOutput

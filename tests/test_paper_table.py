@@ -1,16 +1,20 @@
 """The table's runs: what they train on, how they are shared out, what a dead worker costs."""
 
+import copy
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+
+from lenet_utils import SDLM, Digits, LeNet1989, fit, published_schedule
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import paper_table
@@ -46,6 +50,27 @@ def test_the_whole_table_has_the_slices_too():
 
 def plan(choose=False):
     return paper_table.plan(paper_table.ROWS, paper_table.RECIPES, seeds=1, choose=choose)
+
+
+def test_fit_runs_the_published_recipe_too():
+    """One image for each update, one order in all passes, the rates and curvatures of the paper."""
+    torch.manual_seed(7)
+    digits = Digits(torch.rand(6, 1, 16, 16), torch.arange(6))
+    row, model = paper_table.ROWS["1989 net"], LeNet1989()
+    model.apply(row.start)
+    other, before = copy.deepcopy(model), copy.deepcopy(model.state_dict())
+    as_started = replace(row, start=lambda layer: None)
+    paper_table.as_published(as_started, model, digits, 3, 20, lambda: None)
+    optimizer = SDLM(other.parameters(), lr=row.first_rate)
+    fit(
+        other, digits, epochs=20, batch_size=1, shuffle="once", seed=3, optimizer=optimizer,
+        schedule=published_schedule, device="cpu", progress=False,
+        before_epoch=lambda: optimizer.estimate_curvature(other, digits, other.criterion),
+    )  # fmt: skip
+    for name, ours in other.state_dict().items():
+        torch.testing.assert_close(ours, model.state_dict()[name], rtol=1e-4, atol=1e-6)
+    moved = max((before[name] - ours).abs().max() for name, ours in other.state_dict().items())
+    assert moved > 1e-3
 
 
 def test_digits_of_the_rows():
