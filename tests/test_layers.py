@@ -63,6 +63,27 @@ def test_scaled_tanh_is_the_formula_and_its_slope_at_zero_is_1_144():
     assert slope[50].item() == pytest.approx(1.144, abs=1e-3)
 
 
+SMALL_AND_LARGE = torch.logspace(-8, 1, 20_001, dtype=torch.float64)
+
+
+def test_scaled_tanh_keeps_small_values_in_float32():
+    for sign in (-1, 1):
+        a = (sign * SMALL_AND_LARGE).float()
+        expected = 1.7159 * torch.tanh(2 / 3 * a.double())
+        torch.testing.assert_close(ScaledTanh()(a).double(), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float16])
+def test_scaled_tanh_is_right_to_two_units_in_the_last_place(kind):
+    """Near 0 the smallest float16 is itself a unit, and what is below half of it is 0."""
+    for sign in (-1, 1):
+        a = (sign * SMALL_AND_LARGE).to(kind)
+        expected = 1.7159 * torch.tanh(2 / 3 * a.double())
+        smallest = torch.finfo(kind).tiny
+        place = expected.abs().clamp_min(smallest).log2().floor().exp2() * torch.finfo(kind).eps
+        assert ((ScaledTanh()(a).double() - expected).abs() <= 2 * place).all()
+
+
 def test_scaled_tanh_bends_most_at_0_9877():
     a = torch.linspace(0, 3, 30_001, dtype=torch.float64, requires_grad=True)
     (first,) = torch.autograd.grad(ScaledTanh()(a).sum(), a, create_graph=True)

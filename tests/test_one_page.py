@@ -77,6 +77,12 @@ def test_it_starts_within_the_same_limits_as_the_package():
         assert reach == pytest.approx(theirs.abs().max().item(), rel=0.15)
 
 
+def test_its_squashing_function_keeps_small_values(page):
+    a = torch.logspace(-8, 1, 1_001)
+    expected = 1.7159 * torch.tanh(2 / 3 * a.double())
+    torch.testing.assert_close(page["ScaledTanh"]()(a).double(), expected, rtol=1e-5, atol=0)
+
+
 def test_with_the_same_weights_it_gives_the_same_scores(twins):
     ours, package = twins
     images = torch.randn(16, 1, 32, 32)

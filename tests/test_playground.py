@@ -181,6 +181,24 @@ def test_every_layer_is_pytorchs(page, size_28, key):
         )
 
 
+def test_the_squashing_function_keeps_small_values(page):
+    """Eq. 6 for one unit that passes its input on: 2e-8 is not lost beside the amplitude."""
+    a = np.logspace(-8, 1, 1_001)
+    found = page.evaluate(
+        """(inputs) => {
+            const squash = { amplitude: 1.7159, slope: 2 / 3 };
+            const layers = [{ kind: "full", weight: [1], bias: [0], squash }];
+            return inputs.map((a) => {
+                const [output] = lenet.run({ layers }, { maps: 1, side: 1, values: [a] });
+                return output.values[0];
+            });
+        }""",
+        [*-a, *a],
+    )
+    expected = 1.7159 * np.tanh(2 / 3 * np.concatenate([-a, a]))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=0)
+
+
 STROKE = """(strokes) => {
     const { drawing, network } = document.querySelector("[data-panel=draw]").panel;
     drawing.clear();
