@@ -14,13 +14,11 @@ import numpy as np
 from torch import Tensor, nn
 
 from lenet_utils import Digits, DiscriminativeLoss, mean_penalty, squared_error
-from lenet_utils.layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
-from lenet_utils.rbf import Negation, RBFOutput
+from lenet_utils.layer_kinds import find_kind, kind_of
 
 __all__ = ["train_one_by_one"]
 
 Array = np.ndarray
-_PLAIN = {"padding": (0, 0), "dilation": (1, 1), "groups": 1}  # convolutions with a twin
 
 
 def train_one_by_one(
@@ -59,22 +57,10 @@ def train_one_by_one(
 
 def _step(leaf: nn.Module, rates: Mapping[str, Tensor]) -> _Step:
     """Return the NumPy twin of one layer."""
-    twins = {
-        nn.Conv2d: _Convolution,
-        SparseConv2d: _SparseConvolution,
-        nn.Linear: _Full,
-        UnitBias: _UnitBias,
-        Subsampling: _Subsampling,
-        ScaledTanh: _Squash,
-        nn.ConstantPad2d: _Pad,
-        nn.Flatten: _Flatten,
-        Twice: _Twice,
-        RBFOutput: _RBF,
-        Negation: _Negation,
-    }
-    if type(leaf) not in twins:
+    kind = find_kind(leaf)
+    if kind is None or kind.name not in _TWINS:
         raise TypeError(f"{type(leaf).__name__} has no twin in one_by_one.py")
-    return twins[type(leaf)](leaf, {name: rate.numpy() for name, rate in rates.items()})
+    return _TWINS[kind.name](leaf, {name: rate.numpy() for name, rate in rates.items()})
 
 
 def _score_gradient(criterion: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Array, int], Array]:
@@ -119,20 +105,23 @@ class _Convolution(_Step):
 
     def __init__(self, layer: nn.Module, rates: Mapping[str, Array]) -> None:
         super().__init__(layer, rates)
-        self.stride = layer.stride if isinstance(layer.stride, int) else layer.stride[0]
-        self.weight, self.rate = self.matrices()
+        its = kind_of(layer).page(layer)
+        self.size, self.stride = its["window"], its["stride"]
+        self.maps, inputs, pairs = len(its["table"]), its["inputs"], enumerate(its["table"])
+        # Where each kernel stands among all pairs: one that does not exist is 0 and has the rate 0.
+        self.where = [row * inputs + column for row, maps in pairs for column in maps]
+        self.blocks = (self.maps * inputs, self.size**2)
+        weight = layer.weight.detach().numpy()
+        self.weight, self.rate = self.dense(weight), self.dense(self.rates["weight"])
         self.bias = None if layer.bias is None else layer.bias.detach().numpy()[:, None]
         self.change = np.empty_like(self.weight)  # kept: new memory for each step costs more
         self.places: Array | None = None
 
-    def matrices(self) -> tuple[Array, Array]:
-        layer = self.layer
-        given = {name: getattr(layer, name) for name in _PLAIN}
-        if given != _PLAIN:
-            raise ValueError(f"convolutions must have {_PLAIN}, got {given}; nn.ConstantPad2d pads")
-        weight = layer.weight.detach().numpy()
-        self.size = layer.kernel_size[0]
-        return weight.reshape(len(weight), -1), self.rates["weight"].reshape(len(weight), -1)
+    def dense(self, kernels: Array) -> Array:
+        """Return a matrix with a row for each map."""
+        dense = np.zeros(self.blocks, np.float32)
+        dense[self.where] = kernels.reshape(-1, self.size**2)
+        return dense.reshape(self.maps, -1)
 
     def forward(self, x: Array) -> Array:
         if self.places is None:
@@ -158,7 +147,7 @@ class _Convolution(_Step):
 
     def finish(self) -> None:
         own = self.layer.weight.detach().numpy()
-        own[:] = self.weight.reshape(own.shape)  # which is a copy if they are channels_last
+        own[:] = self.weight.reshape(self.blocks)[self.where].reshape(own.shape)
 
     def fold(self, down: Array) -> Array:
         """Add each patch's gradient to the pixels it was cut from."""
@@ -174,24 +163,6 @@ class _Convolution(_Step):
         windows = np.lib.stride_tricks.sliding_window_view(grid, (self.size, self.size), (1, 2))
         windows = windows[:, :: self.stride, :: self.stride]
         return windows.transpose(0, 3, 4, 1, 2).reshape(maps * self.size**2, -1).copy()
-
-
-class _SparseConvolution(_Convolution):
-    """As a dense one, in which a kernel that does not exist is 0 and has the rate 0."""
-
-    def matrices(self) -> tuple[Array, Array]:
-        layer = self.layer
-        self.size = layer.kernel_size
-        self.where = layer.positions.numpy()
-        blocks = (layer.out_maps * layer.in_maps, self.size**2)
-        weight, rate = np.zeros(blocks, np.float32), np.zeros(blocks, np.float32)
-        weight[self.where] = layer.weight.detach().numpy().reshape(-1, self.size**2)
-        rate[self.where] = self.rates["weight"].reshape(-1, self.size**2)
-        return weight.reshape(layer.out_maps, -1), rate.reshape(layer.out_maps, -1)
-
-    def finish(self) -> None:
-        own = self.layer.weight.detach().numpy()
-        own[:] = self.weight.reshape(-1, self.size, self.size)[self.where]
 
 
 class _Full(_Step):
@@ -295,3 +266,17 @@ class _Negation(_Step):
 
     def backward(self, gradient: Array) -> Array:
         return -gradient
+
+
+_TWINS: dict[str, type[_Step]] = {  # by the names in lenet_utils.layer_kinds
+    "convolution": _Convolution,
+    "full": _Full,
+    "unit bias": _UnitBias,
+    "subsampling": _Subsampling,
+    "squash": _Squash,
+    "pad": _Pad,
+    "flatten": _Flatten,
+    "twice": _Twice,
+    "rbf": _RBF,
+    "negation": _Negation,
+}

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the names below for type checkers and editors, which run nothing
-    from .accounting import layer_outputs as layer_outputs
+    from .inside import layer_outputs as layer_outputs
     from .accounting import summary as summary
     from .data import Digits as Digits
     from .data import Splits as Splits
@@ -69,7 +69,7 @@ _MODULE_OF = {
     "distort": "distortions",
     "evaluate": "evaluation",
     "fit": "training",
-    "layer_outputs": "accounting",
+    "layer_outputs": "inside",
     "load_mnist": "data",
     "load_weights": "weights",
     "mean_penalty": "losses",

@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import nn
 
-from .accounting import layer_outputs
 from .checks import check_kind
-from .layers import SparseConv2d, Subsampling
-from .models import LeNet
-from .rbf import RBFOutput
+from .inside import layer_outputs
+from .layer_kinds import LayerKind, kind_of, known_parts
+from .parts import LeNet
 from .style import COLORS, WIDTH, full_figure, layer_label, tint
 
 __all__ = ["architecture"]
@@ -32,13 +31,6 @@ LEAST_GAP = 0.05
 LEAST_SCALE = 0.001  # of a network too long to draw well
 INK = "#222222"  # on light tiles
 BELOW = (0.32, 0.08)  # where the connections' names stand, by turns, to keep them apart
-POOLING = (Subsampling, nn.AvgPool2d, nn.MaxPool2d)
-NAMES = {
-    "convolution": "convolutions",
-    "subsampling": "subsampling",
-    "full": "full connection",
-    "rbf": "RBF units",
-}
 
 
 @dataclass
@@ -48,7 +40,7 @@ class _Drawn:
     label: str
     kind: str  # of COLORS
     connection: str
-    window: int  # side of what one unit sees of the layer before, 0 for all
+    window: tuple[int, int] | None  # height and width of what one unit sees, None for all
     shape: tuple[int, ...]  # (maps, H, W) or (units,)
     scale: float = 0.0  # inches per pixel
     left: float = 0.0
@@ -100,7 +92,7 @@ def architecture(model: LeNet) -> Figure:
     Raises
     ------
     TypeError
-        If ``model`` is something else.
+        If ``model`` is something else, or a layer has no row in ``layer_kinds.KINDS``.
     """
     layers = _layers(model)
     _place(layers)
@@ -118,28 +110,23 @@ def _layers(model: LeNet) -> list[_Drawn]:
     check_kind("model", model, LeNet, "such as LeNet5()")
     image = torch.zeros(1, 1, model.size, model.size, device=next(model.parameters()).device)
     outputs = layer_outputs(model, image)
-    layers = [_Drawn("input", "input", "", 0, (1, model.size, model.size))]
+    layers = [_Drawn("input", "input", "", None, (1, model.size, model.size))]
     for name, layer in model.named_children():
-        kind, window = _kind(layer)
+        kind, window = _kind(name, layer)
         shape = tuple(outputs[name].shape[1:])
         shape = shape[:1] if shape[1:] == (1, 1) else shape
-        color = "output" if name == "output" else kind
-        layers.append(_Drawn(layer_label(name), color, NAMES[kind], window, shape))
+        color = "output" if name == "output" else str(kind.family)
+        layers.append(_Drawn(layer_label(name), color, kind.connection, window, shape))
     return layers
 
 
-def _kind(layer: nn.Module) -> tuple[str, int]:
-    """Return what kind of connections a layer has, and the side of one unit's window."""
-    for part in layer.modules():
-        if isinstance(part, POOLING):
-            return "subsampling", 2  # windows are 2x2 in all of these networks
-        if isinstance(part, SparseConv2d):
-            return "convolution", part.kernel_size
-        if isinstance(part, nn.Conv2d):
-            return "convolution", part.kernel_size[0]
-        if isinstance(part, RBFOutput):
-            return "rbf", 0
-    return "full", 0
+def _kind(name: str, layer: nn.Module) -> tuple[LayerKind, tuple[int, int] | None]:
+    """Return what kind of layer is drawn for a named one, and the window of one of its units."""
+    for part in known_parts(layer):
+        kind = kind_of(part)
+        if kind.family is not None:
+            return kind, kind.window(part)
+    raise TypeError(f"nothing in layer {name} has a family in layer_kinds.KINDS to draw: {layer}")
 
 
 def _place(layers: list[_Drawn]) -> None:
@@ -190,7 +177,7 @@ def _draw_connection(ax: Axes, source: _Drawn, target: _Drawn, turn: int) -> Non
     if target.window:
         corner, (wide, high) = _window(source, target.window, turn)
         ax.add_patch(Rectangle(corner, wide, high, fill=False, edgecolor=INK, linewidth=1.1))
-        unit, size = _window(target, 1, turn)
+        unit, size = _window(target, (1, 1), turn)
         ax.add_patch(Rectangle(unit, *size, facecolor=INK, edgecolor=INK, linewidth=0.5))
         starts = [(corner[0] + wide, corner[1] + high), (corner[0] + wide, corner[1])]
         ends = 2 * [(unit[0], unit[1] + size[1] / 2)]
@@ -201,15 +188,15 @@ def _draw_connection(ax: Axes, source: _Drawn, target: _Drawn, turn: int) -> Non
 
 
 def _window(
-    layer: _Drawn, pixels: int, turn: int
+    layer: _Drawn, pixels: tuple[int, int], turn: int
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return corner and size of a window on the front map: high and low by turns."""
     (x, y), (width, height) = layer.front, layer.side
     if layer.flat:
         return (x, y + height * (0.75 if turn % 2 else 0.25)), (width, 0.03)
-    side = pixels * layer.scale
-    low = y + (0.85 if turn % 2 else 0.15) * (height - side)
-    return (x + 0.6 * (width - side), low), (side, side)
+    high, wide = (length * layer.scale for length in pixels)
+    low = y + (0.85 if turn % 2 else 0.15) * (height - high)
+    return (x + 0.6 * (width - wide), low), (wide, high)
 
 
 def _tile(corner: tuple[float, float], width: float, height: float, kind: str) -> Rectangle:

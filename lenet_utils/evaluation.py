@@ -1,4 +1,4 @@
-"""How a model does on a set of digits, counted over the whole set."""
+"""How a model does on a whole set of digits: its errors, counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a model as in evaluation, and what its layers give out then."""
+"""Looking inside a model that runs as in evaluation: what its layers are given and give out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,38 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__: list[str] = []  # for the package itself, not for readers
+from .checks import check_kind
+from .parts import LeNet
+
+__all__ = ["device_of", "evaluating", "layer_outputs", "watched"]
+
+
+def layer_outputs(model: LeNet, images: Tensor) -> dict[str, Tensor]:
+    """Return what every named layer gives out, after its activation.
+
+    Parameters
+    ----------
+    model
+        One of this package's networks. It is run as in evaluation, and left in the mode it was in.
+    images
+        ``(N, 1, size, size)`` float32, on the model's device.
+
+    Returns
+    -------
+    dict
+        The layer's name to its output: for LeNet-5 ``c1`` ``(N, 6, 28, 28)`` to ``output``
+        ``(N, 10)``.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is not one of this package's networks.
+    ValueError
+        If the images have another shape.
+    """
+    check_kind("model", model, LeNet, "such as LeNet5()")
+    seen = watched(model, images, model.children())
+    return {name: seen[layer][1] for name, layer in model.named_children()}
 
 
 def watched(

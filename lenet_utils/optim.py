@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call, hessian, vmap
+from torch.func import hessian, vmap
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
@@ -21,22 +20,11 @@ from .checks import (
 )
 from .data import Digits
 from .inside import device_of, evaluating, watched
-from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
+from .layer_kinds import kind_of, known_parts
 from .losses import Criterion
-from .rbf import Negation, RBFOutput
 from .schedules import PUBLISHED_RATES
 
 __all__ = ["SDLM", "diagonal_curvature"]
-
-_WEIGHTED = (nn.Linear, nn.Conv2d, SparseConv2d, Subsampling, UnitBias)
-_MOVED = (
-    nn.Flatten,
-    nn.MaxPool2d,
-    nn.ConstantPad2d,
-    nn.Dropout,
-    Twice,
-)  # inputs pass as they are, or not
-_SQUASHED = (ScaledTanh, nn.Tanh, nn.Sigmoid, nn.ReLU, nn.SiLU, nn.Identity, Negation)
 
 
 class SDLM(Optimizer):
@@ -121,7 +109,8 @@ def diagonal_curvature(
     authors' later code (Lush).
 
     Behind RBF units the start is 2 for each of their inputs: the second derivative of eq. 7, and
-    again what Lush does. Behind any other output it is the criterion's own.
+    again what Lush does. Behind any other output it is the criterion's own. The rule of each layer
+    is in its row of ``layer_kinds.KINDS``.
 
     Parameters
     ----------
@@ -156,22 +145,33 @@ def _curvature(
 ) -> dict[str, Tensor]:
     names = {id(p): name for name, p in model.named_parameters()}
     curvature = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    seen = watched(model, images, model.modules())
-    scores = seen[model][1]
-    leaves = [module for module in seen if not list(module.children())]
-    rbf = next((leaf for leaf in leaves if isinstance(leaf, RBFOutput)), None)
-    if rbf is not None:
-        h = torch.full_like(seen[rbf][0], 2.0)
-        if rbf.codes.requires_grad:  # a code meets its own class only: eq. 8
-            share = F.one_hot(labels, len(rbf.codes)).float().mean(dim=0)
-            curvature[names[id(rbf.codes)]] += 2 * share[:, None]
-        leaves = leaves[: leaves.index(rbf)]
-    else:
-        h = _criterion_curvature(scores, labels, criterion)
-    for leaf in reversed(leaves):
-        h, own = _propagate(leaf, seen[leaf][0], h)
-        for name, p in leaf.named_parameters():
+
+    def add(layer: nn.Module, own: dict[str, Tensor]) -> None:
+        for name, p in layer.named_parameters():  # to what another layer that shares it has added
             curvature[names[id(p)]] += own[name] / len(images)
+
+    seen = watched(model, images, model.modules())
+    parts = set(known_parts(model))
+    layers = [layer for layer in seen if layer in parts]  # in the order in which they ran
+    h = None
+    for place, layer in enumerate(layers):
+        start = kind_of(layer).curvature_start
+        if start is not None:  # what follows, the criterion too, is part of its rule
+            h, own = start(layer, seen[layer][0], labels)
+            add(layer, own)
+            layers = layers[:place]
+            break
+    if h is None:
+        h = _criterion_curvature(seen[model][1], labels, criterion)
+    for layer in reversed(layers):
+        rule = kind_of(layer).curvature
+        if rule is None:
+            raise TypeError(
+                f"no rule is known for the curvature of {type(layer).__name__}: "
+                "give its row in lenet_utils.layer_kinds.KINDS one, or take another layer"
+            )
+        h, own = rule(layer, seen[layer][0], h)
+        add(layer, own)
     return curvature
 
 
@@ -183,38 +183,3 @@ def _criterion_curvature(scores: Tensor, labels: Tensor, criterion: Criterion) -
 
     second: Tensor = vmap(hessian(loss))(scores, labels)
     return second.diagonal(dim1=1, dim2=2)
-
-
-def _propagate(leaf: nn.Module, x: Tensor, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Take the curvature ``h`` of a layer's outputs back to its inputs and its parameters."""
-    if isinstance(leaf, _WEIGHTED):
-        own = {name: p.detach() for name, p in leaf.named_parameters()}
-        squared = {name: p.square() for name, p in own.items()}
-        to_input = _backward(lambda x: functional_call(leaf, squared, (x,)), x)
-        given = _sums_squared(x) if isinstance(leaf, Subsampling) else x.square()
-        to_own = _backward(lambda own: functional_call(leaf, own, (given,)), own)
-        return to_input(h), to_own(h)
-    if isinstance(leaf, _SQUASHED):
-        return _backward(leaf, x)(torch.ones_like(x)).square() * h, {}
-    if isinstance(leaf, (*_MOVED, nn.AvgPool2d)):
-        # An average weights each of its n inputs by 1 / n; its backward has this once already.
-        area = _area(leaf) if isinstance(leaf, nn.AvgPool2d) else 1
-        return _backward(leaf, x)(h) / area, {}
-    raise TypeError(f"no rule is known for the curvature of {type(leaf).__name__}")
-
-
-def _backward(function: Callable[[Any], Tensor], x: Any) -> Callable[[Tensor], Any]:
-    """Return what turns a derivative by the output of ``function`` into one by its input ``x``."""
-    _, backward, *_ = torch.func.vjp(function, x)
-    return lambda h: backward(h)[0]
-
-
-def _area(pooling: nn.AvgPool2d) -> int:
-    size = pooling.kernel_size
-    return size**2 if isinstance(size, int) else size[0] * size[1]
-
-
-def _sums_squared(x: Tensor) -> Tensor:
-    """Return an input whose windows sum to the squares of the sums of ``x``'s windows."""
-    sums = F.avg_pool2d(x, 2, divisor_override=1)
-    return F.interpolate(sums.square() / 4, scale_factor=2)

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checks import check_callable, check_share, kind_of
+from .layer_kinds import Draw, find_kind
 from .layers import ScaledTanh, SparseConv2d, Subsampling, uniform_by_fan_in_
 from .losses import DiscriminativeLoss, squared_error
-from .rbf import RBFOutput
 from .weights import load_weights
 
 __all__ = ["LeNet", "PartForMaps", "Parts", "initialize_as_published", "initialize_like_lush"]
@@ -24,33 +24,29 @@ WEIGHTS = Path(__file__).parent / "assets" / "weights"
 
 
 def initialize_as_published(layer: nn.Module) -> None:
-    """Draw a layer's weights by fan-in and set its biases to 0; pass it to ``model.apply``.
+    """Start a layer anew: weights by fan-in, biases 0; pass it to ``model.apply``.
 
     Uniform in +/-2.4 / F_i (LeCun et al. 1998, preprint p. 41). Whether the rule held for biases
-    is not said there; the authors' later code (Lush) sets them to 0.
+    is not said there; the authors' later code (Lush) sets them to 0. Which layers have something to
+    start, and how, is in ``layer_kinds.KINDS``; those that are not there are left alone, and so are
+    the codes of RBF units.
     """
-    if isinstance(layer, (nn.Conv2d, nn.Linear)):
-        uniform_by_fan_in_(layer.weight, fan_in=layer.weight[0].numel())
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
+    _start(layer, uniform_by_fan_in_)
 
 
 def initialize_like_lush(layer: nn.Module) -> None:
-    """Draw a layer's weights from +/-1 / sqrt(F_i), biases 0; pass it to ``model.apply``.
+    """Start a layer anew, weights from +/-1 / sqrt(F_i), biases 0; pass it to ``model.apply``.
 
     The start of the authors' later code (Lush, 2002). LeNet-5 with RBF units and `SDLM` does
     not learn from the published start, but does from this one: see the chapter "As published".
     """
+    _start(layer, lambda weight, fan_in: nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5))
 
-    def draw(weight: Tensor, fan_in: int) -> None:
-        nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5)
 
-    if isinstance(layer, SparseConv2d):
-        layer.reset_parameters(draw)
-    elif isinstance(layer, (nn.Conv2d, nn.Linear)):
-        draw(layer.weight, layer.weight[0].numel())
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
+def _start(layer: nn.Module, draw: Draw) -> None:
+    kind = find_kind(layer)
+    if kind is not None and kind.start is not None:
+        kind.start(layer, draw)
 
 
 class LeNet(nn.Sequential):
@@ -96,8 +92,16 @@ class LeNet(nn.Sequential):
             If it is something else.
         """
         check_callable("initialize", initialize, "pass a function of a layer, or None")
-        if initialize is not None:
-            self.apply(initialize)
+        if initialize is None:
+            return
+
+        def start(part: nn.Module) -> None:
+            # A new SparseConv2d has its published start. Drawn once more, it would take random
+            # numbers from the layers behind it, and every recorded run would begin elsewhere.
+            if initialize is not initialize_as_published or not isinstance(part, SparseConv2d):
+                initialize(part)
+
+        self.apply(start)
 
     @property
     def criterion(self) -> Callable[[Tensor, Tensor], Tensor]:
@@ -106,10 +110,12 @@ class LeNet(nn.Sequential):
         Eq. 9 of LeCun et al. 1998 (`DiscriminativeLoss`) behind RBF units, `squared_error` behind
         squashed units as in 1989 and 1990, cross-entropy behind linear scores.
         """
-        parts = list(self.output.modules())
-        if any(isinstance(part, RBFOutput) for part in parts):
+        kinds = [find_kind(part) for part in self.output.modules()]
+        if any(kind is not None and kind.output == "penalties" for kind in kinds):
             return DiscriminativeLoss()
-        return squared_error if isinstance(parts[-1], ScaledTanh) else F.cross_entropy
+        last = kinds[-1]
+        squashed = last is not None and last.output == "squashed"
+        return squared_error if squashed else F.cross_entropy
 
     def forward(self, images: Tensor) -> Tensor:
         """Return ``(N, 10)`` scores for ``(N, 1, size, size)`` images.
@@ -195,10 +201,11 @@ class Parts:
     def output(self, given: nn.Module | None, published: nn.Module) -> nn.Module:
         if given is not None and not isinstance(given, nn.Module):
             raise TypeError(f"output must be a module such as nn.Linear(84, 10), got {given!r}")
-        if isinstance(given, RBFOutput):
+        kind = None if given is None else find_kind(given)
+        if kind is not None and kind.output == "penalties":
             raise ValueError(
-                "RBFOutput gives penalties, the smallest for its answer, and a network answers by "
-                "the largest score; pass nn.Sequential(RBFOutput(), Negation())"
+                f"{type(given).__name__} gives penalties, the smallest for its answer, and a "
+                "network answers by the largest score; pass nn.Sequential(RBFOutput(), Negation())"
             )
         return published if given is None else given
 

@@ -171,15 +171,6 @@ def documented_parameters(thing):
     return [name for name in signature.parameters if name != "self"]
 
 
-def raises(thing):
-    """Say whether the code of a function or class raises more than the checks of arguments do.
-
-    What these refuse is no surprise, and they say it themselves.
-    """
-    tree = ast.parse(inspect.cleandoc("\n" + inspect.getsource(thing)))
-    return any(isinstance(node, ast.Raise) for node in ast.walk(tree))
-
-
 @pytest.mark.parametrize("name", [name for name in PUBLIC if callable(getattr(lenet_utils, name))])
 def test_every_public_object_is_documented(name):
     thing = getattr(lenet_utils, name)
@@ -191,12 +182,10 @@ def test_every_public_object_is_documented(name):
         assert re.search(r"^(Parameters|Attributes)\n-{10}", text, re.M)
     for parameter in parameters:
         assert re.search(rf"^(\w+, )*{parameter}(, \w+)*$", text, re.M), parameter
-    if inspect.isfunction(thing):
-        assert "Raises" in text or not raises(thing)
 
 
 @pytest.mark.parametrize("name", [n for n in PUBLIC if inspect.isclass(getattr(lenet_utils, n))])
-def test_every_method_is_documented_and_what_it_raises(name):
+def test_every_method_is_documented(name):
     owner = getattr(lenet_utils, name)
     for method_name, method in vars(owner).items():
         function = method.fget if isinstance(method, property) else method
@@ -206,8 +195,6 @@ def test_every_method_is_documented_and_what_it_raises(name):
         text = inspect.getdoc(function) or ""
         public = not method_name.startswith("_") and method_name not in ("forward", "extra_repr")
         assert text or not public, method_name
-        if raises(function):
-            assert "Raises" in text + inspect.getdoc(owner), method_name
 
 
 @pytest.mark.parametrize("name", ["C3_TABLE", "H3_TABLE"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,14 @@ from lenet_utils import (
     LeNet,
     LeNet1,
     LeNet5,
-    RBFOutput,
-    ScaledTanh,
-    SparseConv2d,
-    Subsampling,
     digit_codes,
     evaluate,
     load_mnist,
 )
 from lenet_utils.files import atomic_path
+from lenet_utils.layer_kinds import kind_of, known_parts
 from lenet_utils.parts import WEIGHTS
-from lenet_utils.rbf import CODE_SHAPE, Negation
+from lenet_utils.rbf import CODE_SHAPE
 from lenet_utils.style import COLORS, layer_label
 from lenet_utils.tiles import SIGNED
 from lenet_utils.weights import read_metadata
@@ -110,63 +106,32 @@ def describe(network: Network) -> dict[str, Any]:
 
 
 def describe_layer(name: str, layer: nn.Module) -> dict[str, Any]:
-    """Return a layer's kind, weights and squashing function.
+    """Return a layer's kind, numbers and tensors, and those of the squashing function behind it.
 
-    Raises
-    ------
-    TypeError
-        If it has another part than the published networks have.
+    Its parts' rows in `lenet_utils.layer_kinds` give them. Raises TypeError for what network.js
+    cannot do: a part that no row describes for it, two layers in one, a convolution with a stride.
     """
-    passed_over = (nn.Sequential, nn.Flatten, Negation)
-    first, *rest = (part for part in layer.modules() if not isinstance(part, passed_over))
-    unknown = [part for part in rest if not isinstance(part, ScaledTanh)]
-    if type(first) not in DESCRIBED or len(rest) > 1 or unknown:
-        raise TypeError(f"network.js has no layer like {name}: {layer}")
-    squash = {"amplitude": rest[0].amplitude, "slope": rest[0].slope} if rest else None
-    return {"name": layer_label(name), **DESCRIBED[type(first)](first), "squash": squash}
+    refused = TypeError(f"network.js has no layer like {name}: {layer}")
+    described: dict[str, Any] = {}
+    for part in known_parts(layer):
+        kind = kind_of(part)
+        values = None if kind.page is None else kind.page(part)
+        if values is None or any(value is None for value in values.values()):
+            raise refused
+        values = {key: _written(value) for key, value in values.items()}
+        if kind.family is not None and not described:
+            described = {"name": layer_label(name), "kind": kind.name, **values, "squash": None}
+        elif values and (kind.family is not None or described.get(kind.name, "none") is not None):
+            raise refused  # a second layer, or what network.js does not do behind this one
+        elif values:
+            described[kind.name] = values
+    if not described or (described["kind"] == "convolution" and described["stride"] != 1):
+        raise refused
+    return described
 
 
-def _convolution(layer: nn.Conv2d | SparseConv2d) -> dict[str, Any]:
-    sparse = isinstance(layer, SparseConv2d)
-    inputs = layer.in_maps if sparse else layer.in_channels
-    everything = [list(range(inputs))] * len(layer.weight)
-    return {
-        "kind": "convolution",
-        "inputs": inputs,
-        "window": layer.weight.shape[-1],
-        "stride": 1,
-        "table": layer.table if sparse else everything,
-        "kernels": _base64(layer.weight),
-        "bias": _base64(layer.bias),
-    }
-
-
-def _subsampling(layer: Subsampling) -> dict[str, Any]:
-    coefficient, bias = _base64(layer.coefficient), _base64(layer.bias)
-    return {
-        "kind": "subsampling",
-        "window": 2,
-        "stride": 2,
-        "coefficient": coefficient,
-        "bias": bias,
-    }
-
-
-def _full(layer: nn.Linear) -> dict[str, Any]:
-    return {"kind": "full", "weight": _base64(layer.weight), "bias": _base64(layer.bias)}
-
-
-def _rbf(layer: RBFOutput) -> dict[str, Any]:
-    return {"kind": "rbf", "codes": _base64(layer.codes)}
-
-
-DESCRIBED: dict[type[nn.Module], Callable[[Any], dict[str, Any]]] = {
-    nn.Conv2d: _convolution,
-    SparseConv2d: _convolution,
-    Subsampling: _subsampling,
-    nn.Linear: _full,
-    RBFOutput: _rbf,
-}
+def _written(value: Any) -> Any:
+    return _base64(value) if isinstance(value, Tensor) else value
 
 
 # --- Digits and colours --------------------------------------------------------------------------
