@@ -107,16 +107,6 @@ def test_variants_are_counted_too(options, layer, counts):
     assert tuple(summary(LeNet5(**options)).loc[layer, COUNTS]) == counts
 
 
-def test_layer_outputs_are_those_of_the_layers_called_one_after_another():
-    model, x = LeNet5(), torch.randn(3, 1, 32, 32)
-    outputs = layer_outputs(model, x)
-    assert list(outputs) == ["c1", "s2", "c3", "s4", "c5", "f6", "output"]
-    for name, layer in model.named_children():
-        x = layer(x)
-        assert torch.equal(outputs[name], x)
-        assert not outputs[name].requires_grad
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_counting_and_looking_leave_the_model_as_it_was(training):
     model = LeNet5(dropout=0.5, normalization=nn.BatchNorm2d).train(training)
@@ -128,14 +118,6 @@ def test_counting_and_looking_leave_the_model_as_it_was(training):
     assert model.training is training
     assert all(module.training is training for module in model.modules())
     assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
-    assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_hooks_are_removed_when_the_images_do_not_fit():
-    model = LeNet5()
-    with pytest.raises(ValueError, match="LeNet5 expects images"):
-        layer_outputs(model, torch.zeros(1, 1, 28, 28))
-    assert model.training
     assert not any(module._forward_hooks for module in model.modules())
 
 

@@ -21,10 +21,11 @@ from lenet_utils import (
     mean_penalty,
     squared_error,
 )
+from lenet_utils.layer_kinds import KINDS
 from lenet_utils.models import initialize_like_lush
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-from one_by_one import train_one_by_one
+from one_by_one import _TWINS, train_one_by_one
 
 STEPS = 25
 RATE = 0.00005  # a tenth of the published one, under which rounding errors stay small
@@ -115,3 +116,7 @@ def test_what_has_no_twin_is_refused(network, criterion, what):
     rates = {name: torch.ones_like(p) for name, p in network.named_parameters()}
     with pytest.raises(TypeError, match=f"{what}.*has no twin"):
         train_one_by_one(network, some_digits(28), criterion, rates)
+
+
+def test_twins_are_called_as_their_layers_are():
+    assert set(_TWINS) <= {kind.name for kind in KINDS.values()}

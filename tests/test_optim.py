@@ -147,9 +147,16 @@ def test_subsampling_squares_the_sum_of_its_window():
     torch.testing.assert_close(ours["0.weight"].flatten(), below / 3)
 
 
-def test_average_and_maximum_pooling_and_padding():
+def test_average_pooling_of_any_geometry_and_padding():
     """A pooling is a weighting: its curvature must be that of the linear layer it is."""
-    for pool in (nn.AvgPool2d(2), nn.ConstantPad2d(1, -1.0)):
+    for pool in (
+        nn.AvgPool2d(2),
+        nn.AvgPool2d(3, stride=2, padding=1),
+        nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False),
+        nn.AvgPool2d(3, stride=2, ceil_mode=True),
+        nn.AvgPool2d((2, 1), divisor_override=3),
+        nn.ConstantPad2d(1, -1.0),
+    ):
         front, last = nn.Linear(4, 4), nn.LazyLinear(10)
         model = nn.Sequential(front, pool, nn.Flatten(), last).double()
         image = torch.randn(1, 1, 4, 4).double()
