@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the names below for type checkers and editors, which run nothing
-    from .inside import layer_outputs as layer_outputs
     from .accounting import summary as summary
     from .data import Digits as Digits
     from .data import Splits as Splits
@@ -17,6 +16,7 @@ if TYPE_CHECKING:  # the names below for type checkers and editors, which run no
     from .evaluation import Evaluation as Evaluation
     from .evaluation import evaluate as evaluate
     from .history import History as History
+    from .inside import layer_outputs as layer_outputs
     from .layers import ScaledTanh as ScaledTanh
     from .layers import SparseConv2d as SparseConv2d
     from .layers import Subsampling as Subsampling

@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m lenet_utils", description="Train, evaluate and use the networks of the book."
+        prog="python -m lenet_utils",
+        description="Train, evaluate and use the networks of the book.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
