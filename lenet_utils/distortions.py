@@ -52,6 +52,11 @@ def distort(
     -------
     Tensor
         The same shape; what comes in from outside has the background value.
+
+    Raises
+    ------
+    ValueError
+        If a limit is negative, or that of scaling or squeezing is 1 or more.
     """
     check_images(images)
     check_share("scaling", scaling)
