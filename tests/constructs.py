@@ -23,10 +23,10 @@ CONSTRUCTS = {
         f"[out](https://example.org/a_b), [here]({PAGE}), [A page]({PAGE}), "
         f"[there]({PAGE}#target).",
     ),
-    "glue": (
-        "```{code-cell} ipython3\n:tags: [remove-cell]\nfrom lenet_utils.notes import glue\n"
-        'glue("answer", 42)\n```\n\nThe answer is {glue:text}`answer:d`.',
-        "The answer is 42.",
+    "numbers in prose": (
+        "```{code-cell} ipython3\n:tags: [remove-cell]\nanswer = 4_200\nprint(answer)\n```\n\n"
+        'The answer is {eval}`f"{answer:,}"`.',
+        "The answer is 4,200.",
     ),
     "formulas": (
         "With $a < b$ and\n\n```{math}\n:label: eq-one\na < b\n  \\le c\n```\n\n$$E = mc^2$$\n\n"
@@ -35,8 +35,8 @@ CONSTRUCTS = {
         "$$\\begin{aligned} x &= y \\end{aligned} \\tag{2}$$",
     ),
     "figures": (
-        "```{code-cell} ipython3\n---\nmystnb:\n  figure: {name: fig-drawn, caption: Drawn.}\n"
-        "  image: {alt: A dot.}\n---\nfrom matplotlib.pyplot import figure\nfigure();\n```\n\n"
+        "```{code-cell} ipython3\nfrom matplotlib.pyplot import figure\nfigure();\n```\n\n"
+        "```{caption} fig-drawn\n:alt: A dot.\nDrawn.\n```\n\n"
         "```{figure} _static/dot.svg\n:name: fig-kept\n:alt: A dot.\nKept, $x$.\n```",
         "<from matplotlib.pyplot import figure>\n\n**Fig. 1.** Drawn.\n\n"
         "![A dot.](data:image/svg+xml;base64,PHN2Zy8+)\n\n**Fig. 2.** Kept, $x$.",

@@ -35,7 +35,6 @@ MISTAKES = {
     "[here](nowhere.md)": "'nowhere.md'",
     "[here](#nowhere-else)": "'nowhere-else'",
     "{numref}`fig-nowhere`": "fig-nowhere",
-    "{glue:text}`nothing`": "'nothing'",
     "```{playground} chess\nNo.\n```": 'There is no panel "chess"; choose one of draw, layers',
 }
 

@@ -20,6 +20,7 @@ import jupytext
 import nbformat
 from docutils import nodes
 from docutils.nodes import make_id
+from inline_numbers import is_unseen, with_numbers
 from jupyter_cache import get_cache
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
@@ -31,7 +32,11 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 FOLDER = "notebooks"  # in the built book
-GLUE = "application/papermill.record/"
+# The page's numbers are text here: few programs would compute them anew.
+AS_BUILT = (
+    "*The numbers in the text are those of the book as it was built. "
+    "What you run here shows its own results below each cell.*"
+)
 HIDDEN_SOURCE = {"remove-cell", "remove-input", "hide-input", "hide-cell"}
 HIDDEN_OUTPUT = {"hide-output", "hide-cell"}
 
@@ -75,13 +80,15 @@ def write_notebook(
         works={identity(key): name for key, name in works.items()},
     )
     blocks = converter.blocks(context["body"])
-    code = executed_cells(app, page)
+    executed = executed_cells(app, page)
+    code = [cell for cell in executed if not is_unseen(cell)]
     if sum(isinstance(block, int) for block in blocks) != len(shown(code)):
         raise ExtensionError(f"{page} shows other cells than its source has: no notebook")
     cells = arrange(blocks, code, converter.folded)
     install = setup_source([cell.source for cell in code], repository(app))
     path, script = (Path(app.outdir) / path for path in written_files(page))
-    text = as_text([new_code_cell(install), *cells, origin(app, page)], path.stem)
+    note = [new_markdown_cell(AS_BUILT)] if len(code) < len(executed) else []
+    text = as_text([new_code_cell(install), *note, *cells, origin(app, page)], path.stem)
     write(path, text)
     write(script, f"saveNotebook({json.dumps(path.name)}, {json.dumps(text)});\n")
 
@@ -138,7 +145,7 @@ def remove_left_over(app: Sphinx, exception: Exception | None) -> None:
 
 def executed_cells(app: Sphinx, page: str) -> list[NotebookNode]:
     """Read a chapter's code cells, with the outputs that the execution cache keeps for them."""
-    notebook = jupytext.read(app.env.doc2path(page))
+    notebook = with_numbers(jupytext.read(app.env.doc2path(page)))
     try:
         cache = get_cache(app.config.nb_execution_cache_path)
         _, notebook = cache.merge_match_into_notebook(notebook)
@@ -159,9 +166,9 @@ def shown(code: list[NotebookNode]) -> list[int]:
 def arrange(
     blocks: list[str | int], code: list[NotebookNode], folded: set[int]
 ) -> list[NotebookNode]:
-    """Return prose and code in order. A cell that the page leaves out stands before the next one.
+    """Return prose and code in order.
 
-    It keeps numbers for the prose, which has them already; but later cells may use its names.
+    A cell that the page leaves out stands before the next one, for later cells may use its names.
     """
     cells, places, done = [], shown(code), 0
     for block in blocks:
@@ -191,12 +198,10 @@ def code_cell(cell: NotebookNode, folded: bool) -> NotebookNode:
 
 
 def is_shown(output: NotebookNode, tags: set[str]) -> bool:
-    """Say whether an output is for readers: glued numbers and what tags remove are not."""
+    """Say whether an output is for readers: what tags remove is not."""
     if tags & {"remove-cell", "remove-output"}:
         return False
-    if output.output_type == "stream":
-        return f"remove-{output.name}" not in tags
-    return not any(kind.startswith(GLUE) for kind in output.get("data", {}))
+    return output.output_type != "stream" or f"remove-{output.name}" not in tags
 
 
 # --- Links and images ----------------------------------------------------------------------------
