@@ -45,6 +45,7 @@ style: $(READY) ## check style and types
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
+	@$(BIN)/python book/_ext/sentences.py book/*.md
 
 check: style ## the same, then run the fast tests: a minute in all
 	@$(BIN)/python -m pytest $(TOGETHER) -q -m "not slow"
@@ -70,9 +71,10 @@ lab: $(READY) ## open JupyterLab, where the chapters open as notebooks
 results: $(READY) ## do the runs that lenet_utils/assets/results lacks; delete a CSV to repeat it (hours)
 	@set -e; for script in $(EXPERIMENTS); do echo "Running $$script"; $(BIN)/python "$$script"; done
 
-format: $(READY) ## put the Python code into the project's style
+format: $(READY) ## put code and chapters into the project's style
 	@$(BIN)/ruff check --fix $(CODE)
 	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/python book/_ext/sentences.py --write book/*.md
 
 clean: ## remove the built book, its kept results and all caches
 	@rm -rf _build mutants .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
