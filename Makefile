@@ -16,8 +16,9 @@ CODE  := lenet_utils experiments tests book/_ext
 # The scripts that have runs to make; the other files there only serve them.
 EXPERIMENTS := $(addprefix experiments/,sparse_c3.py activations.py rivals.py popular_versions.py paper_table.py pretrained.py speed.py)
 
-# Two processes of tests: a runner's cores. What must not run side by side is grouped in conftest.py.
-TOGETHER := -n 2 --dist loadgroup
+# Two processes of tests: a runner's cores. conftest.py says which tests stay in one process, and begins
+# with those that take longest; xdist would begin with the modules that have most.
+TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
 
 # The first Python on this machine that is new enough; `make book PYTHON=/path/to/python` chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -26,7 +27,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup book pdf check test style mutants audit lab results format clean clean-all
+.PHONY: help setup book pdf check test test-all style bench mutants audit lab results format clean clean-all
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,12 +48,17 @@ style: $(READY) ## check style and types
 	@$(BIN)/mypy
 	@$(BIN)/python book/_ext/sentences.py book/*.md
 
-check: style ## the same, then run the fast tests: a minute in all
-	@$(BIN)/python -m pytest $(TOGETHER) -q -m "not slow"
+check: style ## the same, then run the fast tests: well under a minute in all
+	@$(BIN)/python -m pytest $(TOGETHER) -q -m "not slow and not long"
 
-test: style ## the same, then run all tests (they build the book too)
-	@$(BIN)/python -m pytest -q -m alone --cov --cov-report= --cov-fail-under=0
-	@$(BIN)/python -m pytest $(TOGETHER) -m "not alone" --cov --cov-append
+test: style ## the same, then run the tests (they build the book too) but for those that take long
+	@$(BIN)/python -m pytest $(TOGETHER) -m "not long" --cov
+
+test-all: style ## the same, then run all tests, as a workflow does once a week
+	@$(BIN)/python -m pytest $(TOGETHER) --cov
+
+bench: book ## measure speed and memory into _build/bench.csv; for people to look at, no test does
+	@PYTHONPATH=book/_ext:experiments $(BIN)/python tests/bench.py
 
 mutants: $(READY) ## see whether the tests notice small changes of the code they are about (an hour)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1

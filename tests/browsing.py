@@ -1,11 +1,41 @@
-"""What the tests do without a program they need, and what they all ask of a Chromium."""
+"""What the tests do without a program they need, and what they all ask of a Chromium and of axe."""
 
 import os
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from chromium import FLAGS, MISSING, find_chromium
 
-__all__ = ["FLAGS", "MISSING", "find_chromium", "without"]
+__all__ = [
+    "COLOUR_RULES",
+    "DESK",
+    "FLAGS",
+    "MISSING",
+    "PATIENCE",
+    "PHONE",
+    "PHONE_RULES",
+    "STILL",
+    "axe_violations",
+    "find_chromium",
+    "without",
+]
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PATIENCE = 600_000  # milliseconds: what has not come by then will not come on the busiest machine
+# Colours fade in while the theme starts, and on a busy machine axe would read one on its way.
+STILL = "() => !document.getAnimations().some((fading) => fading.playState === 'running')"
+# What axe looks at again: in other colours, and where a phone folds menus and lets boxes scroll.
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+PHONE_RULES = ["aria-hidden-focus", "button-name", "link-name", "scrollable-region-focusable"]
+
+
+def axe_violations(page, rules=None, context=None) -> list[str]:
+    """Return what axe-core finds by ``rules`` or by all, with each finding's first element."""
+    options = {"resultTypes": ["violations"], "preload": False}  # it would ask for styles again
+    if rules:
+        options["runOnly"] = rules
+    violations = Axe().run(page, context=context, options=options).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]} ({len(v['nodes'])})" for v in violations]
 
 
 def without(what: str) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,17 @@ sys.modules["rfc3987_syntax"] = None
 from jupyter_book.cli.main import main
 main()
 """
+
+
+def kept_runs() -> dict[Path, int]:
+    """Return the kept results of the chapters, and when each was written."""
+    kept = (ROOT / "_build" / ".jupyter_cache").glob("*/executed/*/*.ipynb")
+    return {path: path.stat().st_mtime_ns for path in kept}
+
+
+def long(*values: object) -> object:
+    """A case of a parametrized test that only `make test-all` looks at."""
+    return pytest.param(*values, marks=pytest.mark.long)
 
 
 def build(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

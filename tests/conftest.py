@@ -5,7 +5,8 @@ import socket
 import pytest
 import torch
 from browsing import FLAGS, MISSING, find_chromium, without
-from building import ROOT, build, start_book
+from building import ROOT, build, kept_runs, start_book
+from filelock import FileLock
 from playwright.sync_api import sync_playwright
 
 from lenet_utils import load_mnist
@@ -34,19 +35,24 @@ SLOW = {
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 
 
+# Modules whose tests share nothing that is dear: each test goes to the worker that is free.
+APART = {"test_pages", "test_fuzzing"}
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Mark as slow what needs the built book, or trains for longer than a moment.
 
-    A module's tests stay in one process, where they share what they prepare; so do all modules that
-    read or write the built book.
+    A module's tests stay in one process, where they share what they prepare. The slow ones begin,
+    so that no long module is left for the end, where the other worker would have nothing to do.
     """
-    on_the_book = {item.module for item in items if "built" in item.fixturenames}
     for item in items:
-        if item.module.__name__ in SLOW:
+        name = item.module.__name__
+        if name in SLOW:
             item.add_marker(pytest.mark.slow)
-        group = "book" if item.module in on_the_book else item.module.__name__
-        item.add_marker(pytest.mark.xdist_group(group))
+        if name not in APART:
+            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: item.module.__name__ not in SLOW)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,10 +104,50 @@ def mnist(cache):
 
 
 @pytest.fixture(scope="session")
-def built():
-    """Build the book, in place so that `make book` and `make test` share the executed chapters."""
-    result = build(ROOT)
+def once(tmp_path_factory, worker_id):
+    """A function that does something once for all workers, and no two things at a time."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
+
+    def once(name, do):
+        done = folder / f"{name}.done"
+        with FileLock(folder / "once.lock"):
+            if not done.exists():
+                do()
+                done.touch()
+
+    return once
+
+
+def build_the_book(*options):
+    result = build(ROOT, *options)
     assert result.returncode == 0, result.stdout[-8000:]
+
+
+def build_again(*options):
+    """Build the book with nothing changed since it was built: no chapter is run."""
+    before = kept_runs()
+    build_the_book(*options)
+    assert kept_runs() == before
+
+
+@pytest.fixture(scope="session")
+def built(once):
+    """Build the book, in place so that `make book` and `make test` share the executed chapters."""
+
+    def do():
+        before = kept_runs()
+        build_the_book()
+        if kept_runs() != before:  # it had not been built before
+            build_again()
+
+    once("built", do)
+
+
+@pytest.fixture(scope="session")
+def one_page(once, built):
+    """Build the page with all chapters."""
+    once("one-page", lambda: build_again("--builder", "singlehtml"))
 
 
 @pytest.fixture

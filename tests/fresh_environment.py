@@ -78,7 +78,7 @@ def execute(notebook: Path, python: Path, home: Path, folder: Path) -> nbformat.
     manager = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
     content = nbformat.read(notebook, as_version=4)
     settings = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(content, km=manager, timeout=600, resources=settings)
+    client = NotebookClient(content, km=manager, timeout=3600, resources=settings)
     # Nothing of this process's settings may help it: no PYTHONPATH, no cache.
     environment = {"HOME": str(home), "OMP_NUM_THREADS": "1", "PATH": os.environ["PATH"]}
     try:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from building import CHAPTERS, HTML, ROOT, book_pages, build
+from building import CHAPTERS, HTML, ROOT, book_pages
 
 import lenet_utils
 
@@ -30,12 +30,6 @@ def article(chapter: str) -> Tag:
     found = read(HTML / f"{chapter}.html").select_one(IN_ARTICLE)
     assert found is not None, f"{chapter} has no article"
     return found
-
-
-def test_a_second_build_executes_nothing():
-    result = build(ROOT)
-    assert result.returncode == 0, result.stdout[-8000:]
-    assert "Executing notebook" not in result.stdout
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -7,15 +7,17 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
 from bs4 import BeautifulSoup
-from building import CHAPTERS, HTML, book_pages
+from building import CHAPTERS, HTML, book_pages, long
 
 pytestmark = pytest.mark.usefixtures("built")
 
 GENERATED = ["404", "genindex", "py-modindex", "search"]
 PAGES = [*CHAPTERS, *GENERATED]
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+# What `make test` looks at in further ways too: cards, figures with formulas, panels, a search.
+DARK_TOO = ["book/intro", "search"]
+FROM_A_FILE_TOO = ["book/intro", "book/lenet-5", "book/playground", "search"]
 
 # Runs in the page: waits until fonts and formulas are there, then says what is amiss.
 SETTLED = """async () => {
@@ -34,8 +36,6 @@ PICTURES = """() => [...document.images]
 REACHABLE = """() => ![...document.querySelectorAll("[tabindex='-1']")]
   .some((box) => box.matches("pre, .output, .pst-scrollable-table-container")
     && box.scrollWidth > box.clientWidth)"""
-# Colours fade in while the theme starts, and on a busy machine axe would read one on its way.
-STILL = "() => !document.getAnimations().some((fading) => fading.playState === 'running')"
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -76,6 +76,7 @@ def watched(browser, **options):
     """Open an empty page and a list of what goes wrong in it; other hosts cannot be reached."""
     context = browser.new_context(viewport=DESK, **options)
     page, wrong = context.new_page(), []
+    page.set_default_timeout(PATIENCE)
 
     def decide(route):
         address = urlsplit(route.request.url)
@@ -93,11 +94,19 @@ def watched(browser, **options):
     context.close()
 
 
-def axe_violations(page) -> list[str]:
-    """Return what axe-core finds, with the first element of each finding."""
-    options = {"resultTypes": ["violations"], "preload": False}  # it would ask for styles again
-    violations = Axe().run(page, options=options).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:200]} ({len(v['nodes'])})" for v in violations]
+def is_complete(page):
+    page.evaluate(SETTLED)
+    assert page.evaluate(FORMULAS) == []
+    assert page.evaluate(PICTURES) == []
+
+
+def fits(page, size, rules=None):
+    """Look at the page in another size of window, or in other colours."""
+    page.set_viewport_size(size)
+    page.wait_for_function(REACHABLE)
+    page.wait_for_function(STILL)
+    assert page.evaluate(SIDEWAYS) == 0, f"scrolls sideways at {size['width']} pixels"
+    assert axe_violations(page, rules) == [], f"at {size['width']} pixels"
 
 
 def test_all_pages_are_looked_at():
@@ -112,31 +121,41 @@ def test_index_leads_to_the_welcome_page(browser, site):
         assert wrong == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_page(browser, site, name, scheme):
-    with watched(browser, color_scheme=scheme) as (page, wrong):
+def test_page(browser, site, name):
+    """Loaded once; then the reader turns on the dark, and takes a phone."""
+    with watched(browser, color_scheme="light") as (page, wrong):
         page.goto(f"{site}{name}.html")
-        page.evaluate(SETTLED)
-        assert page.locator("html").get_attribute("data-theme") == scheme
-        assert page.evaluate(FORMULAS) == []
-        assert page.evaluate(PICTURES) == []
-        for size in (DESK, PHONE):
-            page.set_viewport_size(size)
-            page.wait_for_function(REACHABLE)
-            page.wait_for_function(STILL)
-            assert page.evaluate(SIDEWAYS) == 0, f"scrolls sideways at {size['width']} pixels"
-            assert axe_violations(page) == [], f"at {size['width']} pixels"
+        is_complete(page)
+        assert page.locator("html").get_attribute("data-theme") == "light"
+        fits(page, DESK)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_selector("html[data-theme=dark]")
+        fits(page, DESK, COLOUR_RULES)
+        fits(page, PHONE, PHONE_RULES)
         assert wrong == []
 
 
-@pytest.mark.parametrize("name", [page for page in PAGES if page != "404"])
+@pytest.mark.parametrize("name", [page if page in DARK_TOO else long(page) for page in PAGES])
+def test_page_that_is_dark_from_the_start(browser, site, name):
+    """By all of axe's rules, at both widths; and so on a phone in the light."""
+    for scheme, sizes in (("dark", (DESK, PHONE)), ("light", (PHONE,))):
+        with watched(browser, color_scheme=scheme) as (page, wrong):
+            page.goto(f"{site}{name}.html")
+            is_complete(page)
+            assert page.locator("html").get_attribute("data-theme") == scheme
+            for size in sizes:
+                fits(page, size)
+            assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "name", [page if page in FROM_A_FILE_TOO else long(page) for page in PAGES if page != "404"]
+)
 def test_page_from_a_file(browser, built, name):
     with watched(browser) as (page, wrong):
         page.goto((HTML / f"{name}.html").as_uri())
-        page.evaluate(SETTLED)
-        assert page.evaluate(FORMULAS) == []
-        assert page.evaluate(PICTURES) == []
+        is_complete(page)
         assert wrong == []
 
 

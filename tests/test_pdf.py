@@ -14,11 +14,8 @@ ONE_PAGE = ROOT / "_build" / "singlehtml" / "book" / "intro.html"
 
 
 @pytest.fixture(scope="module")
-def one_page(built):
-    """The page with all chapters; its chapters have been run for the others."""
-    result = build(ROOT, "--builder", "singlehtml")
-    assert result.returncode == 0, result.stdout[-8000:]
-    assert "Executing notebook" not in result.stdout
+def whole_page(one_page):
+    """The page with all chapters."""
     return BeautifulSoup(ONE_PAGE.read_text(encoding="utf-8"), "html.parser")
 
 
@@ -69,18 +66,18 @@ def test_every_page_has_its_number(pages):
         ), f"page {number}: ...{text[-60:]}"
 
 
-def test_no_picture_is_missing(one_page):
+def test_no_picture_is_missing(whole_page):
     root = ONE_PAGE.parent.parent
-    sources = [unquote(urlsplit(image["src"]).path) for image in one_page.select("article img")]
+    sources = [unquote(urlsplit(image["src"]).path) for image in whole_page.select("article img")]
     assert len(sources) > 50
     assert not [source for source in sources if not (root / source).is_file()]
 
 
-def test_pictures_are_printed(pdf, one_page):
+def test_pictures_are_printed(pdf, whole_page):
     drawn = {name for page in pdf.pages for name in page.images.keys()}  # noqa: SIM118
     assert drawn
     count = sum(len(page.images) for page in pdf.pages)
-    assert count >= len(one_page.select("article img"))
+    assert count >= len(whole_page.select("article img"))
 
 
 def test_solutions_are_printed_and_links_lead_somewhere(pdf, pages):

@@ -1,0 +1,184 @@
+"""How fast the project's parts are, and how much memory they take: measured, never judged.
+
+    make bench
+
+What is compared alternates in one run. It prints each median and its ratio to the first of those
+it is compared with, and writes all single values to _build/bench.csv. No test depends on them: how
+fast a machine is says nothing about a change. Measure two states side by side, on a quiet machine.
+"""
+
+import base64
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import loops
+import numpy as np
+import pandas as pd
+import runs
+import speed
+import torch
+from building import HTML, ROOT
+from chromium import FLAGS, MISSING, find_chromium
+from playwright.sync_api import sync_playwright
+
+from lenet_utils import load_mnist
+
+OUT = ROOT / "_build" / "bench.csv"
+REPEATS = 7
+DIGITS = 2_000
+SIZES = speed.Sizes(repeats=REPEATS, digits=DIGITS)
+
+
+# --- Programs ------------------------------------------------------------------------------------
+
+
+def start_up(folder):
+    """Time programs from their start to their end, beside one that imports PyTorch."""
+    programs = {
+        "import torch": ["-c", "import torch"],
+        "import lenet_utils": ["-c", "import lenet_utils"],
+        "lenet_utils --help": ["-m", "lenet_utils", "--help"],
+    }
+
+    def ready(arguments):
+        return partial(
+            subprocess.run, [sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True
+        )
+
+    contestants = {name: partial(ready, arguments) for name, arguments in programs.items()}
+    for work in contestants.values():
+        work()()  # the first start reads the disk
+    yield from speed.alternating("start of a program", REPEATS, contestants)
+
+
+def training(folder):
+    """Time an epoch of the usual tutorial's loop and of ``fit``, with one network and batches."""
+    digits = load_mnist(size=32, scaling="standard", cache=folder).train[:DIGITS]
+    apart = loops.tutorial_digits(folder, True, DIGITS)
+
+    def tutorial():
+        epochs = loops.train(loops.LOOPS["tutorial"], apart, epochs=1)
+        next(epochs)
+        return partial(next, epochs)
+
+    def fit():
+        return partial(
+            runs.fit_whole, loops.network(), digits, epochs=1, batch_size=100, device="cpu",
+            progress=False,
+        )  # fmt: skip
+
+    for work in (tutorial, fit):
+        work()()
+    yield from speed.alternating("epoch", REPEATS, {"tutorial": tutorial, "fit": fit})
+
+
+# --- The page ------------------------------------------------------------------------------------
+
+TOGETHER = 5  # pieces of a stroke between two readings of the clock
+STROKES = """([batch, together]) => {
+    const { drawing } = document.querySelector("[data-panel=draw]").panel;
+    if (batch === 0) {
+        drawing.clear();
+        drawing.begin({ x: 60, y: 60 });
+    }
+    for (let i = batch * together; i < (batch + 1) * together; i++) {
+        drawing.extend({ x: 60 + i, y: 60 + 100 * Math.abs(Math.sin(i / 10)) });
+        drawing.changed();
+        document.body.getBoundingClientRect(); // lays the page out
+    }
+}"""
+# Sums, pixels and a layout, of which nothing is ours: how fast is this machine just now?
+REFERENCE = """() => {
+    const [side, paper] = [280, document.createElement("canvas")];
+    [paper.width, paper.height] = [side, side];
+    const context = paper.getContext("2d", { willReadFrequently: true });
+    let sum = 0;
+    for (let round = 0; round < 20; round++) {
+        const image = context.getImageData(0, 0, side, side);
+        for (let i = 0; i < image.data.length; i++) sum += 0.5 * (image.data[i] + round);
+        context.putImageData(image, 0, 0);
+    }
+    document.body.getBoundingClientRect();
+    return sum;
+}"""
+READ = """([key, text]) => {
+    const network = lenet.networks[key], pixels = lenet.bytes(text);
+    for (let i = 0; i < pixels.length; i += 784) {
+        lenet.run(network, lenet.networkInput(network, pixels.subarray(i, i + 784)));
+    }
+}"""
+
+
+def page(folder):
+    """Time strokes and the networks by the page's own thread, which stands while others work."""
+    pixels = load_mnist(size=28, scaling="unit", cache=folder).test.images[:1_000, 0]
+    text = base64.b64encode(pixels.mul(255).round().byte().numpy().tobytes()).decode()
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            print(MISSING)
+            return
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        page = browser.new_page()
+        page.set_default_timeout(0)
+        page.goto((HTML / "book" / "playground.html").as_uri())
+        page.wait_for_function("document.querySelector('[data-panel=draw]')?.panel")
+        tools = page.context.new_cdp_session(page)
+        tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+        def busy():
+            metrics = tools.send("Performance.getMetrics")["metrics"]
+            return next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+        def measured(name, script, arguments, shares=1):
+            clock = [busy()]
+            for given in arguments:
+                page.evaluate(script, given)
+                clock.append(busy())
+            # The first are still being compiled.
+            for repeat, seconds in enumerate(np.diff(clock)[len(clock) // 6 :] / shares):
+                yield speed.row("in the page", name, repeat, seconds)
+
+        yield from measured("reference", REFERENCE, [None] * 32)
+        strokes = [[batch, TOGETHER] for batch in range(40)]
+        yield from measured("piece of a stroke", STROKES, strokes, TOGETHER)
+        for key in page.evaluate("Object.keys(lenet.networks)"):
+            yield from measured(f"1,000 digits by {key}", READ, [[key, text]] * REPEATS)
+        browser.close()
+
+
+# --- All of it -----------------------------------------------------------------------------------
+
+MEASUREMENTS = {
+    "start-up": start_up,
+    "training": training,
+    "judging": partial(speed.judging, SIZES),
+    "memory": partial(speed.memory, SIZES),
+    "page": page,
+}
+
+
+def main():
+    torch.set_num_threads(1)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, measurement in MEASUREMENTS.items():
+            print(f"Measuring: {name}", flush=True)
+            rows += measurement(Path(folder))
+    rows = pd.DataFrame(rows)
+    medians = rows.groupby(["measurement", "contestant", "unit"], sort=False)["value"].median()
+    table = medians.rename("median").reset_index()
+    first = table.groupby("measurement", sort=False)["median"].transform("first")
+    table["ratio to the first"] = table["median"] / first
+    print(table.to_string(index=False, float_format="{:.4g}".format))
+    OUT.parent.mkdir(exist_ok=True)
+    rows.assign(**runs.provenance(), measured=time.strftime("%F %T")).to_csv(OUT, index=False)
+    print(f"All values: {OUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
