@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from refusing import DIGITS, IMAGES, refusals
 from torch import nn
 
 from lenet_utils import Digits, LeNet1, LeNet4
@@ -51,11 +52,6 @@ def test_a_stream_that_ends_is_told():
         half_wrong(Reads(0), short, 100)
 
 
-def test_an_odd_half_is_refused():
-    with pytest.raises(ValueError, match=r"count must be even.* got 7"):
-        half_wrong(Reads(0), stream(), 7)
-
-
 def test_outputs_are_added():
     torch.manual_seed(0)
     networks = [LeNet4() for _ in range(3)]
@@ -63,15 +59,6 @@ def test_outputs_are_added():
     by_hand = networks[0](images) + networks[1](images) + networks[2](images)
     torch.testing.assert_close(Boosted(networks)(images), by_hand)
     assert sum(p.numel() for p in Boosted(networks).parameters()) == 3 * 50_673
-
-
-def test_networks_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match=r"one size, got sizes \[28, 32\]"):
-        Boosted([LeNet4(), LeNet1()])
-    with pytest.raises(ValueError, match="got sizes of none"):
-        Boosted([])
-    with pytest.raises(TypeError, match="each network must be"):
-        Boosted([nn.Identity()])
 
 
 def test_distorted_digits_differ_from_pass_to_pass_and_repeat_by_seed():
@@ -82,3 +69,43 @@ def test_distorted_digits_differ_from_pass_to_pass_and_repeat_by_seed():
     assert torch.equal(first.images, again.images)
     assert not torch.equal(first.images, second.images)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+
+def first_of(stream):
+    return next(iter(stream))
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "boosted none": (lambda: Boosted([]), "networks for images of one size, got sizes of none"),
+        "boosted kind": (
+            lambda: Boosted([nn.ReLU()]),
+            r"each network must be .* ReLU; such as LeNet4",
+        ),
+        "boosted sizes": (lambda: Boosted([LeNet1(), LeNet4()]), r"one size, got sizes \[28, 32\]"),
+        "distorted kind": (
+            lambda: first_of(distorted_forever(IMAGES, 0)),
+            "digits must be .* Tensor",
+        ),
+        "distorted seed": (
+            lambda: first_of(distorted_forever(DIGITS, -1)),
+            "seed must be .* got -1",
+        ),
+        "half odd": (lambda: half_wrong(LeNet1(), [], 3), "count must be even, .* got 3"),
+        "half count": (lambda: half_wrong(LeNet1(), [], 0), "count must be .* at least 1, got 0"),
+        "half model": (lambda: half_wrong("first", [], 2), "first must be of type Module, got str"),
+        "half stream": (
+            lambda: half_wrong(LeNet1(), [IMAGES], 2),
+            "each part of stream must be .* Tens",
+        ),
+        "disagreed": (lambda: disagreed(LeNet1(), None, [], 2), "second must be .* got NoneType"),
+        "disagreed first": (lambda: disagreed(1, LeNet1(), [], 2), "first must be .* got int"),
+        "disagreed count": (
+            lambda: disagreed(LeNet1(), LeNet1(), [], -2),
+            "count must be .* got -2",
+        ),
+    }
+)

@@ -1,7 +1,10 @@
 """Distortions move the ink, keep the background, and differ from image to image."""
 
+import math
+
 import pytest
 import torch
+from refusing import IMAGES, refusals, spoiled
 
 from lenet_utils import Digits, distort, load_mnist
 
@@ -93,24 +96,44 @@ def test_shear_is_horizontal(images):
     torch.testing.assert_close(after_yy, yy, rtol=0.05, atol=0.1)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("translation", -1.0), ("scaling", 1.0), ("squeezing", 1.5), ("shear", float("nan")),
-     ("elasticity", -0.1), ("rotation", float("inf"))],
-)  # fmt: skip
-def test_limits_out_of_range_are_refused(images, name, value):
-    with pytest.raises(ValueError, match=name):
-        distort(images, **{name: value})
-
-
-def test_bytes_are_refused():
-    with pytest.raises(TypeError, match="float"):
-        distort(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
-
-
 def test_it_serves_as_augment_of_fit():
     from lenet_utils import LeNet1, fit
 
     digits = Digits(torch.rand(20, 1, 28, 28), torch.arange(20) % 10)
     history = fit(LeNet1(), digits, epochs=1, augment=distort, progress=False)
     assert len(history.epochs) == 1
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+NAN, INFINITY = math.nan, math.inf
+
+
+def distorting(**options):
+    return lambda: distort(IMAGES, **options)
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "distort kind": (
+            lambda: distort(IMAGES.numpy()),
+            "images must be a float .* ndarray; torch.as_t",
+        ),
+        "distort bytes": (
+            lambda: distort(IMAGES.byte()),
+            "got torch.uint8; lenet_utils.scale turns",
+        ),
+        "distort empty": (lambda: distort(IMAGES[:0]), "must be a non-empty"),
+        "distort NaN": (lambda: distort(spoiled(IMAGES, NAN)), "finite, got NaN or infinity"),
+        "distort move": (distorting(translation=-1), "translation must be at least 0, got -1"),
+        "distort shear": (distorting(shear=INFINITY), "shear must be a finite number, got inf"),
+        "distort turn": (distorting(rotation="half"), "rotation must be a finite .* got 'half'"),
+        "distort bend": (distorting(elasticity=NAN), "elasticity must be a finite number, got nan"),
+        "distort scale": (distorting(scaling=1), "scaling must be at least 0 and below 1, got 1"),
+        "distort squeeze": (distorting(squeezing=-0.1), "squeezing must be at least 0 .* got -0.1"),
+        "distort bend less": (
+            distorting(elasticity=-0.1),
+            "elasticity must be at least 0, got -0.1",
+        ),
+    }
+)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from refusing import DIGITS, IMAGES, LABELS, SCORES, refusals
 from torch import nn
 
 from lenet_utils import Digits, Evaluation, LeNet1, evaluate
@@ -161,9 +162,9 @@ def test_the_scores_are_ordinary_tensors():
     (scores * torch.ones(10, requires_grad=True)).sum().backward()
 
 
-@pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan])
+@pytest.mark.parametrize("level", [0, 1, -0.5, 95, math.nan, "95 %"])
 def test_levels_that_are_no_confidence_are_refused(level):
-    with pytest.raises(ValueError, match=f"level must be between 0 and 1, got {level}"):
+    with pytest.raises(ValueError, match=f"level must be .*, got {level!r}"):
         with_errors(1, 10).interval(level)
 
 
@@ -187,3 +188,33 @@ def test_a_model_that_answers_nan_is_not_judged():
     with pytest.raises(FloatingPointError, match="1 of 3 images"):
         Evaluation(scores, digits.labels)
     assert Evaluation(scores[[0, 2]], digits.labels[:2]).errors == 1
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "evaluate model": (
+            lambda: evaluate(torch.relu, DIGITS),
+            "model must be .* got builtin_function",
+        ),
+        "evaluate digits": (
+            lambda: evaluate(LeNet1(), IMAGES),
+            "digits must be .* Tensor; load_mnist",
+        ),
+        "evaluate scores": (
+            lambda: evaluate(nn.Flatten(0), DIGITS),
+            r"scores must be \(N, 10\), a column for each class, got",
+        ),
+        "evaluation kind": (
+            lambda: Evaluation([1], LABELS),
+            "scores must be of type Tensor, got list",
+        ),
+        "evaluation shape": (lambda: Evaluation(SCORES[:, :9], LABELS), r"\(N, 10\), .* \(3, 9\)"),
+        "evaluation empty": (
+            lambda: Evaluation(SCORES[:0], LABELS[:0]),
+            r"\(N, 10\), .* \(0, 10\)",
+        ),
+        "evaluation labels": (lambda: Evaluation(SCORES, LABELS + 1), "from 0 to 9, got 1 to 10"),
+    }
+)

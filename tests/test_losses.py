@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from refusing import LABELS as THREE
+from refusing import SCORES
 
 from lenet_utils import DiscriminativeLoss, LeNet1, LeNet5, mean_penalty, squared_error
 
@@ -64,22 +66,7 @@ def test_gradients_by_finite_differences(criterion, penalties):
     assert torch.autograd.gradcheck(lambda s: criterion(s, LABELS), scores)
 
 
-@pytest.mark.parametrize("criterion", [mean_penalty, DiscriminativeLoss(1.0), squared_error])
-@pytest.mark.parametrize(
-    ("scores", "labels", "error", "message"),
-    [
-        (torch.zeros(3), torch.tensor([0, 1, 2]), ValueError, "scores must be"),
-        (torch.zeros(0, 10), torch.zeros(0).long(), ValueError, "non-empty"),
-        (torch.zeros(3, 10), torch.tensor([0, 1]), ValueError, "one label for each"),
-        (torch.zeros(3, 10), torch.zeros(3), TypeError, "int64"),
-    ],
-)
-def test_what_does_not_fit_is_refused(criterion, scores, labels, error, message):
-    with pytest.raises(error, match=message):
-        criterion(scores, labels)
-
-
-@pytest.mark.parametrize("j", [0.0, -1.0, float("nan"), "1", True])
+@pytest.mark.parametrize("j", [0.0, -1.0, -math.inf, math.nan, "1", True])
 def test_j_must_be_positive(j):
     with pytest.raises(ValueError, match="j must be positive"):
         DiscriminativeLoss(j)
@@ -100,3 +87,45 @@ def test_the_targets_are_made_where_the_scores_are():
 
 def test_the_printed_criterion_shows_its_j():
     assert str(DiscriminativeLoss(0.5)) == "DiscriminativeLoss(j=0.5)"
+
+
+CRITERIA = {"mean": mean_penalty, "squared": squared_error, "eq. 9": DiscriminativeLoss()}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA.values(), ids=CRITERIA)
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        (
+            SCORES.numpy(),
+            THREE,
+            "scores must be of type Tensor, got ndarray; what a model gave out$",
+        ),
+        (SCORES.int(), THREE, "scores must be a float tensor, got torch.int32"),
+        (SCORES[0], THREE, r"scores must be a non-empty \(N, classes\), got \(10,\)"),
+        (SCORES[:0], THREE[:0], r"scores must be a non-empty \(N, classes\), got \(0, 10\)"),
+        (SCORES[:, :0], THREE, r"scores must be a non-empty \(N, classes\), got \(3, 0\)"),
+        (
+            SCORES,
+            THREE.int(),
+            r"labels must be an int64 tensor, got torch.int32; try torch.as_tensor",
+        ),
+        (SCORES, [0, 9, 5], "labels must be an int64 tensor, got list"),
+        (
+            SCORES,
+            THREE[:2],
+            r"there must be one label for each row of scores, got \(2,\) labels for \(3, 10\)",
+        ),
+        (SCORES, THREE + 1, "labels must be from 0 to 9, got 1 to 10"),
+        (SCORES, THREE - 1, "labels must be from 0 to 9, got -1 to 8"),
+    ],
+)
+def test_criteria_refuse_what_does_not_fit(criterion, scores, labels, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        criterion(scores, labels)
+
+
+def test_a_criterion_with_an_infinite_j_is_the_cross_entropy():
+    scores = torch.randn(3, 10)
+    loss = DiscriminativeLoss(math.inf)(scores, THREE)
+    assert loss.item() == pytest.approx(F.cross_entropy(scores, THREE).item())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from refusing import IMAGES, refusals
 from torch import nn
 
 from lenet_utils import (
@@ -13,6 +14,7 @@ from lenet_utils import (
     LeNet4,
     LeNet5,
     LeNet1989,
+    RBFOutput,
     SparseConv2d,
     Subsampling,
     digit_codes,
@@ -414,3 +416,25 @@ def test_pretrained_network_makes_the_errors_its_file_says(network, name):
 def test_unknown_weights_are_refused(network, name, known):
     with pytest.raises(ValueError, match=f"no weights {name!r}; there are: {known}"):
         network.from_pretrained(name)
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "network kind": (lambda: LeNet1()(IMAGES.numpy()), "a float tensor of images, got ndarray"),
+        "network bytes": (
+            lambda: LeNet1()(IMAGES.byte()),
+            "images, got torch.uint8; load_mnist gives",
+        ),
+        "output": (
+            lambda: LeNet5(output=RBFOutput()),
+            r"the largest score; pass nn.Sequential\(RBFOutput\(\), Negation\(\)\)$",
+        ),
+        "pooling class": (
+            lambda: LeNet5(pooling=nn.AvgPool2d),
+            "pooling must be something that makes",
+        ),
+        "activation": (lambda: LeNet1(activation=torch.tanh), "activation must be a module .* got"),
+    }
+)

@@ -84,6 +84,16 @@ def test_recorded_runs_are_complete():
     assert not final[["test_errors", "seconds", *runs.provenance()]].isna().any(axis=None)
 
 
+@pytest.mark.parametrize("name", ["softmax", "all at once"])
+def test_a_version_learns_from_a_few_digits(name):
+    """At the rate that its recorded runs had."""
+    rows = runs.read_rows(RESULTS)
+    rate = rows[(rows["variant"] == name) & (rows["purpose"] == "final")]["rate"].iloc[0]
+    line = popular_versions.run(name, "choose", 0, rate, train_size=5_000, epochs=1)
+    assert line["validation_errors"] < 0.25 * 5_000
+
+
+@pytest.mark.long
 def test_a_slice_is_within_the_recorded_spread():
     """One seed of the softmax version, again."""
     rows = runs.read_rows(RESULTS)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from refusing import refusals
 
 from lenet_utils import prepare_digit
 
@@ -221,3 +222,21 @@ def test_missing_files_and_folders_are_oserrors(tmp_path):
     for path in (tmp_path / "missing.png", tmp_path):
         with pytest.raises(OSError, match=path.name):
             prepare_digit(path)
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "prepare kind": (lambda: prepare_digit(5), "image must be a path or a picture .* got int"),
+        "prepare array": (
+            lambda: prepare_digit(np.zeros((28, 28), dtype=np.uint8)),
+            "got ndarray; PIL.Image.fromarray",
+        ),
+        "prepare no pixels": (lambda: prepare_digit(Image.new("L", (0, 9))), "it has 0 x 9 pixels"),
+        "prepare large": (
+            lambda: prepare_digit(Image.new("1", (6000, 5001))),
+            "it has 6000 x 5001 pixels; .* at most 20,000,000",
+        ),
+    }
+)

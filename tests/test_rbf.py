@@ -1,8 +1,10 @@
 """The RBF output, its codes, and LeNet-5 as a whole against NumPy and the paper's formulas."""
 
+import math
+
 import numpy as np
-import pytest
 import torch
+from refusing import LABELS, SCORES, refusals, spoiled
 
 from lenet_utils import C3_TABLE, LeNet5, RBFOutput, digit_codes, load_mnist
 from lenet_utils.rbf import CODE_SHAPE, Negation
@@ -56,22 +58,6 @@ def test_own_codes_are_copied():
     layer = RBFOutput(codes)
     codes.zero_()
     assert layer(torch.eye(3)).diagonal().eq(0).all()
-
-
-@pytest.mark.parametrize("codes", [torch.zeros(84), torch.zeros(0, 84), torch.ones(10, 84).long()])
-def test_codes_of_another_shape_are_refused(codes):
-    with pytest.raises(ValueError, match="codes must be floats"):
-        RBFOutput(codes)
-
-
-def test_codes_must_be_a_tensor():
-    with pytest.raises(TypeError, match="codes"):
-        RBFOutput([[1.0]])
-
-
-def test_inputs_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"expected \(N, 84\), got \(2, 80\)"):
-        RBFOutput()(torch.zeros(2, 80))
 
 
 # --- LeNet-5, written from the paper's formulas alone ---------------------------------------------
@@ -129,3 +115,26 @@ def test_lenet_5_gives_the_penalties_of_the_papers_formulas():
         np.testing.assert_allclose(
             penalties, penalties_by_the_paper(image, weights), rtol=1e-5, atol=1e-5
         )
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "codes kind": (
+            lambda: RBFOutput([[1.0]]),
+            r"codes must be .* got list; digit_codes\(\) gives",
+        ),
+        "codes shape": (lambda: RBFOutput(torch.zeros(3)), r"\(classes, inputs\), got \(3,\)"),
+        "codes none": (
+            lambda: RBFOutput(torch.zeros(0, 84)),
+            r"\(classes, inputs\), got \(0, 84\)",
+        ),
+        "codes dtype": (lambda: RBFOutput(LABELS[:, None]), "must be floats .* torch.int64"),
+        "codes NaN": (
+            lambda: RBFOutput(spoiled(SCORES, math.nan)),
+            "codes must be finite, got NaN",
+        ),
+        "rbf input": (lambda: RBFOutput()(SCORES), r"expected \(N, 84\), got \(3, 10\)"),
+    }
+)

@@ -9,6 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from matplotlib.colors import to_hex, to_rgb
+from refusing import DIGITS, IMAGES, refusals
+from refusing import LABELS as THREE
 from torch import nn
 
 from lenet_utils import (
@@ -356,3 +358,25 @@ def test_figures_are_drawn_without_a_warning(digits, tmp_path, recwarn):
         fig.savefig(tmp_path / f"{i}.png", dpi=50)
         assert to_hex(fig.get_facecolor(), keep_alpha=True).endswith("00")  # transparent
     assert not recwarn.list
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "grid limit": (lambda: v.digit_grid(DIGITS, limit=-1), "limit must be .* got -1"),
+        "grid answers": (
+            lambda: v.digit_grid(DIGITS, THREE + 1),
+            "predictions must be from 0 to 9",
+        ),
+        "kernels of 0": (lambda: v.kernels(IMAGES), "not 0 everywhere"),
+        "functions": (
+            lambda: v.activation_curves({"f": F.relu}),
+            r"activations\['f'\] .* function; make",
+        ),
+        "functions' limit": (
+            lambda: v.activation_curves({"f": nn.ReLU()}, math.inf),
+            "limit must be .*inf",
+        ),
+    }
+)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 import torch
+from refusing import refusals
 from torch import nn
 
 from lenet_utils import LeNet1, LeNet5, load_weights, save_weights
@@ -148,3 +149,17 @@ def test_a_folder_that_cannot_be_made_is_an_oserror(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         save_weights(LeNet1(), tmp_path / "file" / "weights.safetensors")
+
+
+# --- what cannot be right ------------------------------------------------------------------------
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "save": (lambda: save_weights({}, "w"), "model must be of type Module, got dict; such as"),
+        "save notes": (
+            lambda: save_weights(LeNet1(), "w", {"seed": 1}),
+            r"metadata\['seed'\] .* got int",
+        ),
+        "load": (lambda: load_weights(LeNet1, "w"), "model must be of type Module, got type"),
+    }
+)
