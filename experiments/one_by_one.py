@@ -14,7 +14,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from lenet_utils import Digits, DiscriminativeLoss, mean_penalty, squared_error
-from lenet_utils.layer_kinds import find_kind, kind_of
+from lenet_utils.models import kind_of
+from lenet_utils.models.layer_kinds import find_kind
 
 __all__ = ["train_one_by_one"]
 
@@ -268,7 +269,7 @@ class _Negation(_Step):
         return -gradient
 
 
-_TWINS: dict[str, type[_Step]] = {  # by the names in lenet_utils.layer_kinds
+_TWINS: dict[str, type[_Step]] = {  # by the names in lenet_utils.models.layer_kinds
     "convolution": _Convolution,
     "full": _Full,
     "unit bias": _UnitBias,

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from boosting import disagreed, distorted_forever, half_wrong
 from one_by_one import train_one_by_one
 from runs import RESULTS, all_training_digits, fit_whole, provenance, run_all
 from torch import Tensor, nn
@@ -36,11 +37,9 @@ from lenet_utils import (
     load_mnist,
     one_cycle,
 )
-from lenet_utils.boosting import Boosted, disagreed, distorted_forever, half_wrong
-from lenet_utils.models import initialize_as_published, initialize_like_lush
-from lenet_utils.optim import diagonal_curvature
-from lenet_utils.schedules import PUBLISHED_RATES
-from lenet_utils.seeding import seeded
+from lenet_utils._seeding import seeded
+from lenet_utils.models import Boosted, initialize_as_published, initialize_like_lush
+from lenet_utils.training import PUBLISHED_RATES, diagonal_curvature
 
 __all__ = ["RECIPES", "ROWS", "main", "plan", "run", "trained"]
 

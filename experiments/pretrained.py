@@ -16,8 +16,8 @@ from pathlib import Path
 from paper_table import plan, trained
 from runs import RESULTS, record
 
-from lenet_utils.parts import WEIGHTS
-from lenet_utils.weights import save_weights
+from lenet_utils.models import save_weights
+from lenet_utils.models.base import WEIGHTS
 
 __all__ = ["KEPT", "main"]
 

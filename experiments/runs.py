@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 import lenet_utils
 from lenet_utils import Digits, History, Splits, fit
-from lenet_utils.files import atomic_path
+from lenet_utils._files import atomic_path
 
 __all__ = [
     "RESULTS",

@@ -7,89 +7,89 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the names below for type checkers and editors, which run nothing
-    from .accounting import summary as summary
     from .data import Digits as Digits
     from .data import Splits as Splits
+    from .data import distort as distort
     from .data import load_mnist as load_mnist
+    from .data import prepare_digit as prepare_digit
     from .data import scale as scale
-    from .distortions import distort as distort
-    from .evaluation import Evaluation as Evaluation
-    from .evaluation import evaluate as evaluate
-    from .history import History as History
-    from .inside import layer_outputs as layer_outputs
-    from .layers import ScaledTanh as ScaledTanh
-    from .layers import SparseConv2d as SparseConv2d
-    from .layers import Subsampling as Subsampling
-    from .losses import DiscriminativeLoss as DiscriminativeLoss
-    from .losses import mean_penalty as mean_penalty
-    from .losses import squared_error as squared_error
+    from .models import C3_TABLE as C3_TABLE
+    from .models import H3_TABLE as H3_TABLE
+    from .models import DiscriminativeLoss as DiscriminativeLoss
     from .models import LeNet as LeNet
     from .models import LeNet1 as LeNet1
     from .models import LeNet4 as LeNet4
     from .models import LeNet5 as LeNet5
     from .models import LeNet1989 as LeNet1989
-    from .optim import SDLM as SDLM
-    from .prediction import Prediction as Prediction
-    from .prediction import predict as predict
-    from .preparation import prepare_digit as prepare_digit
-    from .rbf import RBFOutput as RBFOutput
-    from .rbf import digit_codes as digit_codes
-    from .schedules import one_cycle as one_cycle
-    from .schedules import published_schedule as published_schedule
-    from .tables import C3_TABLE as C3_TABLE
-    from .tables import H3_TABLE as H3_TABLE
-    from .tables import connection_matrix as connection_matrix
+    from .models import RBFOutput as RBFOutput
+    from .models import ScaledTanh as ScaledTanh
+    from .models import SparseConv2d as SparseConv2d
+    from .models import Subsampling as Subsampling
+    from .models import connection_matrix as connection_matrix
+    from .models import digit_codes as digit_codes
+    from .models import layer_outputs as layer_outputs
+    from .models import load_weights as load_weights
+    from .models import mean_penalty as mean_penalty
+    from .models import save_weights as save_weights
+    from .models import squared_error as squared_error
+    from .models import summary as summary
+    from .training import SDLM as SDLM
+    from .training import Evaluation as Evaluation
+    from .training import History as History
+    from .training import Prediction as Prediction
+    from .training import evaluate as evaluate
     from .training import fit as fit
-    from .weights import load_weights as load_weights
-    from .weights import save_weights as save_weights
+    from .training import one_cycle as one_cycle
+    from .training import predict as predict
+    from .training import published_schedule as published_schedule
 
-# Each public name and its module, which is imported when the name is first asked for (PEP 562):
+# Each public name and its room, which is imported when the name is first asked for (PEP 562):
 # the command line says its help, and refuses a wrong option, before PyTorch is there.
-_MODULE_OF = {
-    "C3_TABLE": "tables",
-    "H3_TABLE": "tables",
-    "SDLM": "optim",
+_ROOM_OF = {
+    "C3_TABLE": "models",
+    "H3_TABLE": "models",
+    "SDLM": "training",
     "Digits": "data",
-    "DiscriminativeLoss": "losses",
-    "Evaluation": "evaluation",
-    "History": "history",
+    "DiscriminativeLoss": "models",
+    "Evaluation": "training",
+    "History": "training",
     "LeNet": "models",
     "LeNet1": "models",
     "LeNet4": "models",
     "LeNet5": "models",
     "LeNet1989": "models",
-    "Prediction": "prediction",
-    "RBFOutput": "rbf",
-    "ScaledTanh": "layers",
-    "SparseConv2d": "layers",
+    "Prediction": "training",
+    "RBFOutput": "models",
+    "ScaledTanh": "models",
+    "SparseConv2d": "models",
     "Splits": "data",
-    "Subsampling": "layers",
-    "connection_matrix": "tables",
-    "digit_codes": "rbf",
-    "distort": "distortions",
-    "evaluate": "evaluation",
+    "Subsampling": "models",
+    "connection_matrix": "models",
+    "digit_codes": "models",
+    "distort": "data",
+    "evaluate": "training",
     "fit": "training",
-    "layer_outputs": "inside",
+    "layer_outputs": "models",
     "load_mnist": "data",
-    "load_weights": "weights",
-    "mean_penalty": "losses",
-    "one_cycle": "schedules",
-    "predict": "prediction",
-    "prepare_digit": "preparation",
-    "published_schedule": "schedules",
-    "save_weights": "weights",
+    "load_weights": "models",
+    "mean_penalty": "models",
+    "one_cycle": "training",
+    "predict": "training",
+    "prepare_digit": "data",
+    "published_schedule": "training",
+    "save_weights": "models",
     "scale": "data",
-    "squared_error": "losses",
-    "summary": "accounting",
+    "squared_error": "models",
+    "summary": "models",
 }
-__all__ = list(_MODULE_OF)
+__all__ = list(_ROOM_OF)
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULE_OF:
+    if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+    value = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
     globals()[name] = value  # the next time it is simply there
     return value
 

@@ -16,8 +16,7 @@ from . import __version__
 # Whatever brings PyTorch is imported where it is used: it takes seconds, and the help and a refused
 # option should not wait for it. For the same reason the choices are written out here.
 if TYPE_CHECKING:
-    from .evaluation import Evaluation
-    from .prediction import Trained
+    from .training import Evaluation, Trained
 
 __all__ = ["main"]
 
@@ -25,7 +24,6 @@ MODELS = ("lenet1989", "lenet1", "lenet4", "lenet5")
 DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
 SCALINGS = ("1998", "signed", "standard", "unit")
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
-SCALING_OF = {"lenet1989": "signed"}  # its padding is -1, which must mean paper; others: "1998"
 
 WEIGHTS = f"a file that train wrote, or, in this package, {', '.join(PRETRAINED)}"
 JSON = "print one JSON object instead of text"
@@ -107,7 +105,7 @@ def _seed(text: str) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from .parallel import joined_processes
+    from .training.parallel import joined_processes
 
     with joined_processes():
         _train_and_write(options)
@@ -116,21 +114,19 @@ def _train(options: argparse.Namespace) -> None:
 def _train_and_write(options: argparse.Namespace) -> None:
     import torch
 
+    from ._files import atomic_path
     from .data import load_mnist
-    from .evaluation import evaluate
-    from .files import atomic_path
-    from .models import MODELS
-    from .parallel import process_number
-    from .training import fit
+    from .models import MODELS, save_weights
+    from .training import evaluate, fit
+    from .training.parallel import process_number
     from .visualization import learning_curves, use_style
-    from .weights import save_weights
 
     checkpoint, first = options.out / "checkpoint.safetensors", process_number() == 0
     if first:
         _prepare(options.out, checkpoint, options.resume)
     torch.manual_seed(options.seed)
     model = MODELS[options.model]()
-    scaling = options.scaling or SCALING_OF.get(options.model, "1998")
+    scaling = options.scaling or model.scaling
     digits = load_mnist(options.data, size=model.size, scaling=scaling)
     history = fit(
         model,
@@ -172,7 +168,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
 
 def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
     """Make the folder, and see to it that the training goes on, or begins anew, as it should."""
-    from .files import check_writable
+    from ._files import check_writable
 
     check_writable(checkpoint)  # better to learn it now than after the training
     if not resume and checkpoint.exists():
@@ -184,8 +180,7 @@ def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from .data import Digits, load_mnist
-    from .evaluation import evaluate
-    from .prediction import load_trained
+    from .training import evaluate, load_trained
 
     trained = load_trained(options.weights)
     notes = trained.notes
@@ -224,7 +219,7 @@ def _judgement(data: str, split: str, result: Evaluation) -> dict[str, Any]:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from .prediction import load_trained, predict
+    from .training import load_trained, predict
 
     trained = load_trained(options.weights)
     results: list[dict[str, Any]] = []
@@ -255,8 +250,7 @@ def _print_json(command: str, trained: Trained, results: list[dict[str, Any]]) -
 def _info(options: argparse.Namespace) -> None:
     import torch
 
-    from .accounting import summary
-    from .models import MODELS
+    from .models import MODELS, summary
     from .training import automatic_device
 
     print(

@@ -9,7 +9,7 @@ import torch
 import lenet_utils.__main__ as command_line
 import lenet_utils.data
 from lenet_utils import Digits, LeNet5, Splits, fit, save_weights
-from lenet_utils.parallel import joined_processes, process_number
+from lenet_utils.training.parallel import joined_processes, process_number
 
 
 def images_for(size, count):

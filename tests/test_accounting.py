@@ -14,7 +14,7 @@ from lenet_utils import (
     layer_outputs,
     summary,
 )
-from lenet_utils.rbf import Negation
+from lenet_utils.models import Negation
 
 LOOSE = nn.Sequential(RBFOutput(trainable=True), Negation())
 

@@ -9,8 +9,7 @@ from matplotlib.colors import to_hex
 from torch import nn
 
 from lenet_utils import LeNet1, LeNet4, LeNet5, LeNet1989
-from lenet_utils.architecture import architecture
-from lenet_utils.visualization import COLORS
+from lenet_utils.visualization import COLORS, architecture
 
 LENET5_LABELS = [
     *("input", "32x32", "C1", "6@28x28", "S2", "6@14x14", "C3", "16@10x10", "S4", "16@5x5"),

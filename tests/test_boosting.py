@@ -4,11 +4,12 @@ import itertools
 
 import pytest
 import torch
+from boosting import disagreed, distorted_forever, half_wrong
 from refusing import DIGITS, IMAGES, refusals
 from torch import nn
 
 from lenet_utils import Digits, LeNet1, LeNet4
-from lenet_utils.boosting import Boosted, disagreed, distorted_forever, half_wrong
+from lenet_utils.models import Boosted
 
 
 class Reads(nn.Module):

@@ -3,7 +3,8 @@
 import pytest
 from building import build, write_page
 
-from lenet_utils.style import COLORS, recolored
+from lenet_utils.visualization import COLORS
+from lenet_utils.visualization.style import recolored
 
 CELL = """
 ```{code-cell} ipython3

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from toy import QUIET, at_call, interrupt, make_digits, make_model, sgd
 
 from lenet_utils import C3_TABLE, SDLM, Digits, LeNet1, LeNet5, fit, save_weights
-from lenet_utils.weights import read_metadata
+from lenet_utils.models import read_metadata
 
 EPOCHS = 4
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lenet_utils import Digits
-from lenet_utils.checks import check_one_of, check_positive, check_whole
+from lenet_utils._checks import check_one_of, check_positive, check_whole
 
 IMAGES, LABELS = torch.zeros(3, 1, 4, 4), torch.tensor([0, 9, 5])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lenet_utils.comparison import Difference, difference, paired_difference, student_t
+from lenet_utils.training import Difference, difference, paired_difference, student_t
 
 
 @pytest.mark.parametrize("freedom", [1, 1.7, 2, 4, 9, 30, 1_000, 1e6])

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lenet_utils import Digits, load_mnist, scale, sources
+from lenet_utils import Digits, load_mnist, scale
+from lenet_utils.data import idx
 
 # sha256 of the original, unpacked files.
 ORIGINALS = {
@@ -27,7 +28,7 @@ TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 def raw():
     """The files of the package, unpacked and cut by hand: no torchvision, no lenet_utils."""
     content = {
-        name: gzip.decompress((sources.ASSETS / f"{name}.gz").read_bytes()) for name in ORIGINALS
+        name: gzip.decompress((idx.PACKED / f"{name}.gz").read_bytes()) for name in ORIGINALS
     }
 
     def part(kind):
@@ -268,7 +269,7 @@ def sixty(monkeypatch):
         return pixels, labels, pixels, labels
 
     caches = []
-    monkeypatch.setattr("lenet_utils.data.read_pixels", read_pixels)
+    monkeypatch.setattr("lenet_utils.data.mnist.read_pixels", read_pixels)
     return caches
 
 

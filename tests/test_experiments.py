@@ -1,20 +1,17 @@
 """The recorded results are complete, come from this code, and grow without ever being spoilt."""
 
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import activations
 import pandas as pd
 import pytest
+import runs
+import sparse_c3
 import torch
 
 from lenet_utils import C3_TABLE, LeNet5, load_mnist
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-import activations
-import runs
-import sparse_c3
 
 KEY = ["variant", "seed", "train_size", "epochs"]
 ORIGIN = ["python", "torch", "processor", "cores", "threads", "commit"]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from lenet_utils.files import atomic_path, check_writable
+from lenet_utils._files import atomic_path, check_writable
 
 
 def test_the_file_is_there_only_after_the_block(tmp_path):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lenet_utils import Digits, LeNet1, squared_error
-from lenet_utils.gradients import layer_gradient_norms
+from lenet_utils.training import layer_gradient_norms
 
 
 def batch():

@@ -1,6 +1,7 @@
 """The table of layers: complete, right about their geometry, and all that a new one needs."""
 
 import inspect
+import sys
 
 import network_scripts
 import pytest
@@ -9,17 +10,27 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from lenet_utils import LeNet1, LeNet5, SparseConv2d, layers, rbf, squared_error, summary
-from lenet_utils.architecture import architecture
-from lenet_utils.layer_kinds import KINDS, LayerKind, find_kind, kind_of, known_parts
-from lenet_utils.layers import ScaledTanh, Subsampling, UnitBias
-from lenet_utils.models import MODELS, initialize_as_published, initialize_like_lush
-from lenet_utils.optim import diagonal_curvature
-from lenet_utils.style import COLORS
+from lenet_utils import LeNet1, LeNet5, SparseConv2d, squared_error, summary
+from lenet_utils.models import (
+    KINDS,
+    MODELS,
+    LayerKind,
+    RBFOutput,
+    ScaledTanh,
+    Subsampling,
+    UnitBias,
+    initialize_as_published,
+    initialize_like_lush,
+    kind_of,
+    layers,
+)
+from lenet_utils.models.layer_kinds import find_kind, known_parts
+from lenet_utils.training import diagonal_curvature
+from lenet_utils.visualization import COLORS, architecture
 
 OURS = [
     value
-    for module in (layers, rbf)
+    for module in (layers, sys.modules[RBFOutput.__module__])
     for value in vars(module).values()
     if inspect.isclass(value) and issubclass(value, nn.Module) and value is not nn.Module
 ]
@@ -39,7 +50,7 @@ def test_families_have_colours_and_what_has_one_is_named_in_the_drawing():
 
 
 def test_a_layer_without_a_row_is_refused_with_the_row_to_add():
-    message = r"^LPPool2d is no kind of layer .* lenet_utils\.layer_kinds\.KINDS\[LPPool2d\] = Lay"
+    message = r"^LPPool2d is no kind of layer .* lenet_utils\.models\.KINDS\[LPPool2d\] = Layer"
     with pytest.raises(TypeError, match=message):
         kind_of(nn.LPPool2d(2, 2))
     model = LeNet5(pooling=lambda maps: nn.LPPool2d(2, 2))

@@ -14,7 +14,8 @@ from lenet_utils import (
     Subsampling,
     connection_matrix,
 )
-from lenet_utils.layers import UnitBias, uniform_by_fan_in_
+from lenet_utils.models import UnitBias
+from lenet_utils.models.layers import uniform_by_fan_in_
 
 # LeCun et al. 1998, Table I: a row for each map of S2, a column for each map of C3.
 C3_GRID = """

@@ -28,14 +28,12 @@ from lenet_utils import (
     load_weights,
     models,
     predict,
-    prediction,
     save_weights,
     scale,
 )
-from lenet_utils.models import MODELS
-from lenet_utils.parts import WEIGHTS
-from lenet_utils.prediction import PRETRAINED
-from lenet_utils.weights import read_metadata
+from lenet_utils.models import MODELS, read_metadata
+from lenet_utils.models.base import WEIGHTS
+from lenet_utils.training import PRETRAINED, prediction
 
 
 def stored(images):
@@ -66,7 +64,9 @@ def few(mnist):
 def _small_and_tidy(few, monkeypatch):
     """Load little data, train on the CPU, and give the plots' settings back."""
     monkeypatch.setattr("lenet_utils.data.load_mnist", few)
-    monkeypatch.setattr("lenet_utils.training.automatic_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(
+        "lenet_utils.training.fitting.automatic_device", lambda: torch.device("cpu")
+    )
     few.asked.clear()
     with matplotlib.rc_context():
         yield
@@ -78,7 +78,7 @@ def trained(few, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "new" / "run"
     with pytest.MonkeyPatch.context() as patch, matplotlib.rc_context():
         patch.setattr("lenet_utils.data.load_mnist", few)
-        patch.setattr("lenet_utils.training.automatic_device", lambda: torch.device("cpu"))
+        patch.setattr("lenet_utils.training.fitting.automatic_device", lambda: torch.device("cpu"))
         arguments = ["train", "--model", "lenet1", "--epochs", "3", "--out", str(out)]
         assert command_line.main([*arguments, "--batch-size", "20", "--seed", "5"]) == 0
     return out
@@ -138,7 +138,7 @@ RUN = ["train", "--model", "lenet1", "--batch-size", 20, "--seed", 5, "--epochs"
 def test_resume_goes_on_to_the_weights_of_a_training_that_was_never_stopped(
     trained, tmp_path, capsys, monkeypatch
 ):
-    update, calls = lenet_utils.training.update, []
+    update, calls = lenet_utils.training.fitting.update, []
 
     def stop_in_the_second_epoch(*arguments):
         calls.append(1)
@@ -146,7 +146,7 @@ def test_resume_goes_on_to_the_weights_of_a_training_that_was_never_stopped(
             raise OSError("no more of this")  # as good as a power cut: no Ctrl-C is tidied up after
         return update(*arguments)
 
-    monkeypatch.setattr(lenet_utils.training, "update", stop_in_the_second_epoch)
+    monkeypatch.setattr(lenet_utils.training.fitting, "update", stop_in_the_second_epoch)
     assert run(*RUN, tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     assert run(*RUN, tmp_path, "--resume") == 0

@@ -22,10 +22,15 @@ from lenet_utils import (
     load_mnist,
     squared_error,
 )
-from lenet_utils.models import MODELS, initialize_as_published, initialize_like_lush
-from lenet_utils.parts import WEIGHTS
-from lenet_utils.tables import H2_TABLE, LENET4_TABLE
-from lenet_utils.weights import read_metadata
+from lenet_utils.models import (
+    H2_TABLE,
+    LENET4_TABLE,
+    MODELS,
+    initialize_as_published,
+    initialize_like_lush,
+    read_metadata,
+)
+from lenet_utils.models.base import WEIGHTS
 
 # Each word is a map of C3, its digits the maps of S2 that it reads: LeCun et al. 1998, Table I.
 TABLE_I = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"

@@ -1,12 +1,11 @@
 """The NumPy loop takes the very steps of autograd and SDLM."""
 
 import copy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from one_by_one import _TWINS, train_one_by_one
 from torch import nn
 
 from lenet_utils import (
@@ -21,11 +20,7 @@ from lenet_utils import (
     mean_penalty,
     squared_error,
 )
-from lenet_utils.layer_kinds import KINDS
-from lenet_utils.models import initialize_like_lush
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-from one_by_one import _TWINS, train_one_by_one
+from lenet_utils.models import KINDS, initialize_like_lush
 
 STEPS = 25
 RATE = 0.00005  # a tenth of the published one, under which rounding errors stay small

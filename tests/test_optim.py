@@ -6,10 +6,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from lenet_utils import Digits, LeNet1, LeNet4, LeNet5, LeNet1989
-from lenet_utils.layers import ScaledTanh, SparseConv2d, Subsampling, UnitBias
-from lenet_utils.losses import mean_penalty, squared_error
-from lenet_utils.optim import SDLM, diagonal_curvature
-from lenet_utils.rbf import Negation, RBFOutput
+from lenet_utils.models import (
+    Negation,
+    RBFOutput,
+    ScaledTanh,
+    SparseConv2d,
+    Subsampling,
+    UnitBias,
+    mean_penalty,
+    squared_error,
+)
+from lenet_utils.training import SDLM, diagonal_curvature
 
 
 @pytest.fixture(autouse=True)

@@ -19,13 +19,13 @@ from fresh_environment import build_wheel
 from PIL import Image
 
 import lenet_utils
-from lenet_utils.sources import ASSETS, MNIST_FILES
+from lenet_utils.data.idx import MNIST_FILES, PACKED
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(
-    f"lenet_utils.{module.name}"
-    for module in pkgutil.iter_modules(lenet_utils.__path__)
-    if module.name != "__main__"
+    module.name
+    for module in pkgutil.walk_packages(lenet_utils.__path__, "lenet_utils.")
+    if not module.name.endswith("__main__")
 )
 PUBLIC = sorted(lenet_utils.__all__)
 
@@ -134,14 +134,14 @@ def names_for_type_checkers():
 
 
 def test_all_names_everything_public():
-    assert lenet_utils.__all__ == list(lenet_utils._MODULE_OF)
-    assert names_for_type_checkers() == lenet_utils._MODULE_OF
+    assert lenet_utils.__all__ == list(lenet_utils._ROOM_OF)
+    assert names_for_type_checkers() == lenet_utils._ROOM_OF
     assert set(lenet_utils.__all__) <= set(dir(lenet_utils))
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_a_name_of_the_package_is_that_of_its_module_and_public_there(name):
-    module = importlib.import_module(f"lenet_utils.{lenet_utils._MODULE_OF[name]}")
+def test_a_name_of_the_package_is_that_of_its_room_and_public_there(name):
+    module = importlib.import_module(f"lenet_utils.{lenet_utils._ROOM_OF[name]}")
     assert getattr(lenet_utils, name) is getattr(module, name)
     assert name in module.__all__
 
@@ -222,8 +222,8 @@ def test_nothing_keeps_the_data_out_of_the_wheel():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert wheel == {"packages": ["lenet_utils"]}
-    assert ASSETS.is_relative_to(ROOT / "lenet_utils")
-    files = [str(ASSETS / f"{name}.gz") for name in MNIST_FILES]
+    assert PACKED.is_relative_to(ROOT / "lenet_utils")
+    files = [str(PACKED / f"{name}.gz") for name in MNIST_FILES]
     command = ["git", "check-ignore", "--no-index", *files]
     if (ROOT / ".git").exists():
         assert subprocess.run(command, cwd=ROOT, capture_output=True).stdout == b""
@@ -233,7 +233,7 @@ def test_the_wheel_contains_mnist(tmp_path):
     with zipfile.ZipFile(build_wheel(tmp_path)) as archive:
         for name in MNIST_FILES:
             packed = archive.read(f"lenet_utils/assets/mnist/{name}.gz")
-            assert packed == (ASSETS / f"{name}.gz").read_bytes()
+            assert packed == (PACKED / f"{name}.gz").read_bytes()
 
 
 def test_the_version_is_that_of_the_project():

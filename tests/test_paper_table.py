@@ -11,14 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import paper_table
 import pytest
+import runs
 import torch
 
 from lenet_utils import SDLM, Digits, LeNet1989, fit, published_schedule
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-import paper_table
-import runs
 
 EXPERIMENTS = Path(paper_table.__file__).parent
 RUN = {"row": "LeNet-5", "recipe": "as published", "train_size": 60_000, "epochs": 20}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from lenet_utils.parallel import bytes_from_first, from_first, mean_of_all, own_part
+from lenet_utils.training.parallel import bytes_from_first, from_first, mean_of_all, own_part
 
 SCRIPT = Path(__file__).with_name("joint_training.py")
 PATIENCE = 1_800  # seconds: what has not come by then will not come on the busiest machine
@@ -102,10 +102,12 @@ def test_a_killed_process_ends_all_and_leaves_a_whole_checkpoint(tmp_path):
 @pytest.mark.parametrize("batch", [1, 2, 3, 10])
 def test_the_parts_make_up_the_batch_and_their_weights_its_mean(monkeypatch, count, batch):
     values = torch.arange(batch)
-    monkeypatch.setattr("lenet_utils.parallel.process_count", lambda: count)
+    monkeypatch.setattr("lenet_utils.training.parallel.process_count", lambda: count)
     parts = []
     for number in range(count):
-        monkeypatch.setattr("lenet_utils.parallel.process_number", lambda number=number: number)
+        monkeypatch.setattr(
+            "lenet_utils.training.parallel.process_number", lambda number=number: number
+        )
         parts.append(own_part(values))
     assert all(len(part) for part, _ in parts)
     counted = torch.cat([part for part, weight in parts if weight])

@@ -1,17 +1,12 @@
 """The popular versions differ from the published network in what they say, and in nothing else."""
 
-import sys
-from pathlib import Path
-
+import popular_versions
 import pytest
+import runs
 import torch
 from torch import nn
 
 from lenet_utils import ScaledTanh, SparseConv2d, Subsampling, load_mnist
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-import popular_versions
-import runs
 
 RESULTS = runs.RESULTS / "popular_versions.csv"
 

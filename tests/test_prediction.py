@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from lenet_utils import LeNet1, LeNet5, LeNet1989, Prediction, predict, prepare_digit, save_weights
-from lenet_utils.parts import WEIGHTS
-from lenet_utils.prediction import PRETRAINED, load_trained
+from lenet_utils.models.base import WEIGHTS
+from lenet_utils.training import PRETRAINED, load_trained
 
 NOTES = {
     "model": "lenet1",

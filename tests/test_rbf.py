@@ -7,7 +7,7 @@ import torch
 from refusing import LABELS, SCORES, refusals, spoiled
 
 from lenet_utils import C3_TABLE, LeNet5, RBFOutput, digit_codes, load_mnist
-from lenet_utils.rbf import CODE_SHAPE, Negation
+from lenet_utils.models import CODE_SHAPE, Negation
 
 
 def test_penalties_are_squared_euclidean_distances():

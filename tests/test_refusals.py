@@ -1,4 +1,4 @@
-"""What data, layers, optimiser and training refuse: with the value that was given, and what to do."""
+"""What data, layers, optimiser and training refuse: the value that was given, and what to do."""
 
 import math
 
@@ -28,12 +28,10 @@ from lenet_utils import (
     published_schedule,
     scale,
 )
-from lenet_utils.gradients import layer_gradient_norms
-from lenet_utils.layers import Twice, UnitBias, uniform_by_fan_in_
-from lenet_utils.optim import diagonal_curvature
-from lenet_utils.visualization import (
-    gradient_norms,
-)
+from lenet_utils.models import Twice, UnitBias
+from lenet_utils.models.layers import uniform_by_fan_in_
+from lenet_utils.training import diagonal_curvature, layer_gradient_norms
+from lenet_utils.visualization import gradient_norms
 
 PIXELS = torch.zeros(3, 28, 28, dtype=torch.uint8)
 NAN, INFINITY = math.nan, math.inf

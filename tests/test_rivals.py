@@ -1,15 +1,10 @@
 """The rivals: deslanting does what it says, each method learns, chance is given its seeds."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import rivals
+import torch
 
 
 @pytest.fixture(scope="module")

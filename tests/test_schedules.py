@@ -5,7 +5,7 @@ from torch import nn
 from toy import make_model, sgd
 
 from lenet_utils import SDLM, one_cycle, published_schedule
-from lenet_utils.schedules import PUBLISHED_RATES
+from lenet_utils.training import PUBLISHED_RATES
 
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 1000])

@@ -16,18 +16,19 @@ import torch
 import torchvision
 from filelock import FileLock, Timeout
 
-from lenet_utils import load_mnist, relatives, sources
-from lenet_utils.sources import DamagedFileError, read_idx, read_pixels
+from lenet_utils import load_mnist
+from lenet_utils.data import DamagedFileError, idx, read_idx, relatives
+from lenet_utils.data.idx import read_pixels
 
-NAMES = list(sources.MNIST_FILES)
+NAMES = list(idx.MNIST_FILES)
 LABELS = "t10k-labels-idx1-ubyte"  # the smallest file
 
 
 @pytest.fixture
 def assets(tmp_path, monkeypatch):
     """A copy of the package's files that a test may damage."""
-    copy = shutil.copytree(sources.ASSETS, tmp_path / "assets")
-    monkeypatch.setattr(sources, "ASSETS", copy)
+    copy = shutil.copytree(idx.PACKED, tmp_path / "assets")
+    monkeypatch.setattr(idx, "PACKED", copy)
     return copy
 
 
@@ -88,7 +89,7 @@ def test_a_zip_bomb_is_not_unpacked(assets, monkeypatch):
     (assets / f"{LABELS}.gz").write_bytes(gzip.compress(bytes(2**24), 1))
     monkeypatch.setattr(gzip, "decompress", lambda packed: pytest.fail("it is unpacked"))
     with pytest.raises(DamagedFileError, match=f"{LABELS}.gz is damaged"):
-        sources._unpacked(LABELS)
+        idx._unpacked(LABELS)
 
 
 def test_swapped_files_of_the_package_are_refused(assets, tmp_path):
@@ -152,8 +153,8 @@ def test_what_an_old_torchvision_left_in_the_cache_is_not_believed(own_cache, mn
 
 
 def test_an_intact_cache_is_only_read(own_cache, monkeypatch):
-    monkeypatch.setattr(sources, "atomic_path", lambda path: pytest.fail(f"{path} is written"))
-    monkeypatch.setattr(sources, "ASSETS", Path("nowhere"))
+    monkeypatch.setattr(idx, "atomic_path", lambda path: pytest.fail(f"{path} is written"))
+    monkeypatch.setattr(idx, "PACKED", Path("nowhere"))
     read_pixels("mnist", own_cache)
 
 
@@ -253,7 +254,7 @@ IDX = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + b"pixels"
     [
         (b"", "begin with 00 00 08 and .*, got nothing"),
         (IDX[:3], "begin with 00 00 08 and .*, got 00 00 08"),
-        (gzip.compress(IDX), "begin with 00 00 08 and .*, got 1f 8b 08"),
+        (gzip.compress(IDX, mtime=0), "begin with 00 00 08 and .*, got 1f 8b 08"),
         (IDX[:2] + b"\x0d" + IDX[3:], "begin with 00 00 08 and .*, got 00 00 0d"),
         (IDX[:-1], r"lengths \[2, 3\] must have 18 bytes, got 17"),
         (IDX + b"s", r"lengths \[2, 3\] must have 18 bytes, got 19"),
@@ -321,7 +322,7 @@ def test_one_program_downloads_at_a_time(tmp_path, monkeypatch):
         return read(name, cache)
 
     monkeypatch.setattr(relatives, "_read", reading)
-    assert sources.read_pixels("kmnist", tmp_path)[3].tolist() == made["test"][1].tolist()
+    assert idx.read_pixels("kmnist", tmp_path)[3].tolist() == made["test"][1].tolist()
 
 
 @pytest.mark.parametrize(("name", "folder"), RELATIVES)
@@ -407,11 +408,11 @@ def test_standard_scaling_is_that_of_the_training_images_at_28x28(tmp_path):
 def test_our_gzip_files_hold_no_name_and_no_date():
     """So that packing the same bytes again gives the same file."""
     for name in NAMES:
-        packed = (sources.ASSETS / f"{name}.gz").read_bytes()
+        packed = (idx.PACKED / f"{name}.gz").read_bytes()
         assert packed[3] == 0  # no flags: no file name, no comment
         assert packed[4:8] == bytes(4)  # no time
-        assert len(gzip.decompress(packed)) == sources.MNIST_FILES[name][0]
+        assert len(gzip.decompress(packed)) == idx.MNIST_FILES[name][0]
 
 
 def test_the_assets_are_the_four_files():
-    assert sorted(os.listdir(sources.ASSETS)) == sorted(f"{name}.gz" for name in NAMES)
+    assert sorted(os.listdir(idx.PACKED)) == sorted(f"{name}.gz" for name in NAMES)

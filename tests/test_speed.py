@@ -2,20 +2,17 @@
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
+import loops
 import pandas as pd
 import pytest
+import runs
+import speed
 import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from lenet_utils import load_mnist
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-import loops
-import runs
-import speed
 
 FEW = 512
 

@@ -24,9 +24,9 @@ from lenet_utils import (
     layer_outputs,
 )
 from lenet_utils import visualization as v
-from lenet_utils.evaluation import Evaluation
-from lenet_utils.history import EPOCH_COLUMNS, STEP_COLUMNS, History
-from lenet_utils.style import recolored
+from lenet_utils.training import Evaluation, History
+from lenet_utils.training.history import EPOCH_COLUMNS, STEP_COLUMNS
+from lenet_utils.visualization.style import recolored
 
 LABELS = torch.tensor([3, 1, 4, 1, 5, 9])
 ANSWERS = torch.tensor([3, 7, 4, 1, 6, 9])  # wrong at 1 and 4

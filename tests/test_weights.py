@@ -9,7 +9,7 @@ from refusing import refusals
 from torch import nn
 
 from lenet_utils import LeNet1, LeNet5, load_weights, save_weights
-from lenet_utils.weights import read_metadata
+from lenet_utils.models import read_metadata
 
 
 @pytest.fixture

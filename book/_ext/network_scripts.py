@@ -26,13 +26,12 @@ from lenet_utils import (
     evaluate,
     load_mnist,
 )
-from lenet_utils.files import atomic_path
-from lenet_utils.layer_kinds import kind_of, known_parts
-from lenet_utils.parts import WEIGHTS
-from lenet_utils.rbf import CODE_SHAPE
-from lenet_utils.style import COLORS, layer_label
-from lenet_utils.tiles import SIGNED
-from lenet_utils.weights import read_metadata
+from lenet_utils._files import atomic_path
+from lenet_utils.models import CODE_SHAPE, kind_of, layer_label, read_metadata
+from lenet_utils.models.base import WEIGHTS
+from lenet_utils.models.layer_kinds import known_parts
+from lenet_utils.visualization import COLORS
+from lenet_utils.visualization.maps import SIGNED
 
 EXAMPLES = 5  # of each class
 MISTAKES = 10  # of each network
@@ -108,8 +107,9 @@ def describe(network: Network) -> dict[str, Any]:
 def describe_layer(name: str, layer: nn.Module) -> dict[str, Any]:
     """Return a layer's kind, numbers and tensors, and those of the squashing function behind it.
 
-    Its parts' rows in `lenet_utils.layer_kinds` give them. Raises TypeError for what network.js
-    cannot do: a part that no row describes for it, two layers in one, a convolution with a stride.
+    Its parts' rows in `lenet_utils.models.layer_kinds` give them. Raises TypeError for what
+    network.js cannot do: a part that no row describes for it, two layers in one, a convolution
+    with a stride.
     """
     refused = TypeError(f"network.js has no layer like {name}: {layer}")
     described: dict[str, Any] = {}

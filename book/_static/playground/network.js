@@ -2,7 +2,7 @@
 
    A layer's output is {maps, side, values}: `maps` squares of `side` x `side` numbers, row by row.
    A layer of single units has side 1. LeCun et al. 1998, preprint pp. 7-8; the same equations as
-   in lenet_utils/layers.py and lenet_utils/rbf.py. */
+   in lenet_utils/models/layers.py and digit_codes.py. */
 (function () {
   "use strict";
   const lenet = (window.lenet = window.lenet || {});

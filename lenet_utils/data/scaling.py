@@ -1,0 +1,90 @@
+"""Bytes to network input: pixel values, padding, and digits made smaller."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .._checks import (
+    check_finite,
+    check_kind,
+    check_whole,
+)
+
+__all__ = ["scale"]
+
+SMALL, BOX = 16, 20  # sides of the images of 1989, and of the box each of MNIST's digits fills
+
+
+def scale(pixels: Tensor, background: float, ink: float, size: int = 32) -> Tensor:
+    """Turn bytes into network input: 0 becomes ``background``, 255 becomes ``ink``.
+
+    Parameters
+    ----------
+    pixels
+        ``(N, H, W)`` uint8, 0 for background and 255 for full ink.
+    background, ink
+        The values they get; -0.1 and 1.175 in LeCun et al. 1998, preprint p. 7.
+    size
+        Height and width wanted. The images are centred and padded with ``background``. Where they
+        are 28x28 and 16 is wanted, the 20x20 box around each one's ink, which MNIST's digits all
+        fit into, is shrunk by area interpolation (bilinear with anti-aliasing). How the papers
+        shrank theirs is not said.
+
+    Returns
+    -------
+    Tensor
+        ``(N, 1, size, size)`` float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``pixels`` is not such a tensor, is empty or larger than ``size``, if ``background`` or
+        ``ink`` is not finite, or if the ink of an image to shrink does not fit into 20x20.
+    """
+    check_kind("pixels", pixels, Tensor, "torch.from_numpy makes one of an array")
+    check_whole("size", size)
+    check_finite("background", background)
+    check_finite("ink", ink)
+    if 0 in pixels.shape:
+        raise ValueError(f"pixels must not be empty, got {tuple(pixels.shape)}")
+    if pixels.dtype != torch.uint8 or pixels.ndim != 3:
+        raise TypeError(
+            f"pixels must be uint8 of shape (N, H, W), got {pixels.dtype} {tuple(pixels.shape)}"
+        )
+    if size == SMALL and pixels.shape[1:] == (28, 28):
+        small = _shrink(pixels)
+        return small.mul_((ink - background) / 255).add_(background)
+    rows, columns = size - pixels.shape[1], size - pixels.shape[2]
+    if rows < 0 or columns < 0:
+        raise ValueError(
+            f"size must be at least {max(pixels.shape[1:])} for these images, got {size}"
+        )
+    # Left and top get the smaller half when the padding is odd.
+    margins = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
+    padded = F.pad(pixels, margins).unsqueeze(1)  # (N, 1, size, size), the background still 0
+    return padded.float().mul_((ink - background) / 255).add_(background)
+
+
+def _shrink(pixels: Tensor) -> Tensor:
+    """Return ``(N, 1, 16, 16)`` float32, still 0 to 255, of ``(N, 28, 28)`` bytes."""
+    rows, columns = _box(pixels.amax(dim=2) > 0), _box(pixels.amax(dim=1) > 0)
+    images = torch.arange(len(pixels), device=pixels.device)[:, None, None]
+    boxes = pixels[images, rows[:, :, None], columns[:, None, :]].unsqueeze(1).float()
+    return F.interpolate(boxes, (SMALL, SMALL), mode="bilinear", antialias=True)
+
+
+def _box(inked: Tensor) -> Tensor:
+    """Return ``(N, 20)``: which lines to keep of those marked in ``(N, 28)``, the ink centred."""
+    lines = inked.shape[1]
+    first = inked.byte().argmax(dim=1)
+    last = lines - 1 - inked.flip(1).byte().argmax(dim=1)
+    extent = int(((last + 1 - first) * inked.any(dim=1)).max())  # without ink, 0
+    if extent > BOX:
+        raise ValueError(
+            f"size={SMALL} shrinks the {BOX}x{BOX} box around the ink, but the ink of an image is "
+            f"{extent} pixels high or wide; use size=28 or more"
+        )
+    start = ((first + last + 1 - BOX) // 2).clamp(0, lines - BOX)
+    return start[:, None] + torch.arange(BOX, device=inked.device)

@@ -1,0 +1,138 @@
+"""What the networks are made with: their common class, their start, and the parts of a layer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import ClassVar, overload
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .._checks import check_callable, kind_of
+from .._files import ASSETS
+from .criteria import DiscriminativeLoss, squared_error
+from .initialization import initialize_as_published
+from .layer_kinds import find_kind
+from .layers import SparseConv2d
+from .weights import load_weights
+
+__all__ = ["LeNet", "layer_label"]
+
+WEIGHTS = ASSETS / "weights"
+
+
+class LeNet(nn.Sequential):
+    """What the networks share: named layers in a row, a check of the images, and a criterion."""
+
+    size: int  # height and width of the input images
+    scaling: ClassVar[str] = "1998"  # of their pixels: one of `load_mnist`'s
+    output: nn.Module  # the layer that gives the scores
+    pretrained: ClassVar[Mapping[str, str]] = {}  # a name to the file of its weights
+
+    @classmethod
+    def from_pretrained(cls, name: str = "plain") -> LeNet:
+        """Return a trained network, as published in all its parts, from weights in this package.
+
+        Trained by the modern recipe of ``experiments/paper_table.py`` on all 60,000 training
+        digits, with the first seed: not picked by its test errors. `read_metadata` of the file in
+        ``lenet_utils/assets/weights`` tells recipe, versions and test errors.
+
+        Parameters
+        ----------
+        name
+            "plain": from the training digits alone. LeNet-1's are of 16x16 pixels, framed to 28x28,
+            as in LeCun et al. 1998, preprint p. 13. "dist", for LeNet-5: from distorted digits,
+            each time others.
+
+        Raises
+        ------
+        ValueError
+            If there are no such weights of this network.
+        """
+        if name not in cls.pretrained:
+            known = ", ".join(map(repr, cls.pretrained)) or "none"
+            raise ValueError(f"{cls.__name__} has no weights {name!r}; there are: {known}")
+        model = cls()
+        load_weights(model, WEIGHTS / cls.pretrained[name])
+        return model.eval()
+
+    def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
+        """Let ``initialize`` set the weights; None leaves them as PyTorch drew them.
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        """
+        check_callable("initialize", initialize, "pass a function of a layer, or None")
+        if initialize is None:
+            return
+
+        def start(part: nn.Module) -> None:
+            # A new SparseConv2d has its published start. Drawn once more, it would take random
+            # numbers from the layers behind it, and every recorded run would begin elsewhere.
+            if initialize is not initialize_as_published or not isinstance(part, SparseConv2d):
+                initialize(part)
+
+        self.apply(start)
+
+    @property
+    def criterion(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """What `fit` trains the network with by default; it follows from the output.
+
+        Eq. 9 of LeCun et al. 1998 (`DiscriminativeLoss`) behind RBF units, `squared_error` behind
+        squashed units as in 1989 and 1990, cross-entropy behind linear scores.
+        """
+        kinds = [find_kind(part) for part in self.output.modules()]
+        if any(kind is not None and kind.output == "penalties" for kind in kinds):
+            return DiscriminativeLoss()
+        last = kinds[-1]
+        squashed = last is not None and last.output == "squashed"
+        return squared_error if squashed else F.cross_entropy
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return ``(N, 10)`` scores for ``(N, 1, size, size)`` images.
+
+        Raises
+        ------
+        TypeError
+            If the images are no float tensor.
+        ValueError
+            If the images have another shape.
+        """
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            raise TypeError(
+                f"{type(self).__name__} expects a float tensor of images, got {kind_of(images)}; "
+                "load_mnist gives them, and lenet_utils.scale makes them of bytes"
+            )
+        if images.ndim != 4 or images.shape[1:] != (1, self.size, self.size):
+            raise ValueError(
+                f"{type(self).__name__} expects images of shape (N, 1, {self.size}, {self.size}), "
+                f"got {tuple(images.shape)}; load_mnist(size={self.size}) gives them"
+            )
+        scores: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        return scores
+
+    @overload
+    def __getitem__(self, idx: slice) -> nn.Sequential: ...
+
+    @overload
+    def __getitem__(self, idx: int) -> nn.Module: ...
+
+    def __getitem__(self, idx: slice | int) -> nn.Module:
+        """Return one layer, or a slice of them under their names, such as ``LeNet5()[:3]``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such layer.
+        """
+        if isinstance(idx, slice):  # some of the layers are no LeNet
+            return nn.Sequential(OrderedDict(list(self.named_children())[idx]))
+        return super().__getitem__(idx)
+
+
+def layer_label(name: str) -> str:
+    """Return a layer's name as the papers write it: "C1" for ``c1``, but "output"."""
+    return name if name in ("input", "output") else name.upper()

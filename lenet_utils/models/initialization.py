@@ -1,0 +1,36 @@
+"""How a training starts: the rules for first weights, each of which `model.apply` takes."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from .layer_kinds import Draw, find_kind
+from .layers import uniform_by_fan_in_
+
+__all__ = ["initialize_as_published", "initialize_like_lush"]
+
+
+def initialize_as_published(layer: nn.Module) -> None:
+    """Start a layer anew: weights by fan-in, biases 0; pass it to ``model.apply``.
+
+    Uniform in +/-2.4 / F_i (LeCun et al. 1998, preprint p. 41). Whether the rule held for biases
+    is not said there; the authors' later code (Lush) sets them to 0. Which layers have something to
+    start, and how, is in ``layer_kinds.KINDS``; those that are not there are left alone, and so are
+    the codes of RBF units.
+    """
+    _start(layer, uniform_by_fan_in_)
+
+
+def initialize_like_lush(layer: nn.Module) -> None:
+    """Start a layer anew, weights from +/-1 / sqrt(F_i), biases 0; pass it to ``model.apply``.
+
+    The start of the authors' later code (Lush, 2002). LeNet-5 with RBF units and `SDLM` does
+    not learn from the published start, but does from this one: see the chapter "As published".
+    """
+    _start(layer, lambda weight, fan_in: nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5))
+
+
+def _start(layer: nn.Module, draw: Draw) -> None:
+    kind = find_kind(layer)
+    if kind is not None and kind.start is not None:
+        kind.start(layer, draw)

@@ -1,0 +1,35 @@
+"""Training, and what is measured of it: the loop, the papers' optimiser, evaluation, seeds."""
+
+from .comparison import Difference, difference, paired_difference, student_t
+from .curvature import diagonal_curvature
+from .evaluation import Evaluation, evaluate
+from .fitting import automatic_device, fit
+from .gradients import layer_gradient_norms
+from .history import History, Recorder
+from .prediction import PRETRAINED, Prediction, Trained, load_trained, predict
+from .schedules import PUBLISHED_RATES, one_cycle, published_schedule
+from .sdlm import SDLM
+
+__all__ = [
+    "PRETRAINED",
+    "PUBLISHED_RATES",
+    "SDLM",
+    "Difference",
+    "Evaluation",
+    "History",
+    "Prediction",
+    "Recorder",
+    "Trained",
+    "automatic_device",
+    "diagonal_curvature",
+    "difference",
+    "evaluate",
+    "fit",
+    "layer_gradient_norms",
+    "load_trained",
+    "one_cycle",
+    "paired_difference",
+    "predict",
+    "published_schedule",
+    "student_t",
+]

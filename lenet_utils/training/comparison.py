@@ -1,0 +1,152 @@
+"""Several seeds of two kinds of network: how far apart they are, and whether by more than chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Difference", "difference", "paired_difference", "student_t"]
+
+
+class Difference(NamedTuple):
+    """A difference of two means with its interval, in the units of what was compared."""
+
+    mean: float
+    """The first mean less the second."""
+    low: float
+    """Where the interval begins."""
+    high: float
+    """Where it ends."""
+
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
+
+    def verdict(
+        self,
+        fewer: str = "fewer",
+        more: str = "more",
+        neither: str = "neither reliably more nor reliably fewer",
+    ) -> str:
+        """Return the word for the first beside the second; ``neither`` if they may be the same."""
+        if not self.is_told_apart:
+            return neither
+        return fewer if self.high < 0 else more
+
+
+def paired_difference(
+    first: Iterable[float], second: Iterable[float], confidence: float = 0.95
+) -> Difference:
+    """Compare two kinds seed by seed: the mean of the differences, with Student's interval.
+
+    What the members of a pair share, such as the order of the digits, cancels. The interval says
+    what other seeds would give on the same test digits.
+
+    Parameters
+    ----------
+    first, second
+        A number for each seed, such as errors, in the same order of seeds.
+    confidence
+        How often such an interval covers the true difference, between 0 and 1.
+
+    Source
+    ------
+    Student, The probable error of a mean, Biometrika 6 (1908), pp. 1-25.
+    """
+    a, b = _numbers("first", first), _numbers("second", second)
+    if len(a) != len(b):
+        raise ValueError(
+            f"first and second must be pairs, got {len(a)} and {len(b)} numbers; "
+            "leave out the seeds that only one of them has, or use difference"
+        )
+    d = a - b
+    half = student_t(confidence, len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
+    return Difference(float(d.mean()), float(d.mean() - half), float(d.mean() + half))
+
+
+def difference(
+    first: Iterable[float], second: Iterable[float], confidence: float = 0.95
+) -> Difference:
+    """Compare two kinds whose seeds share nothing, with Welch's interval.
+
+    Parameters
+    ----------
+    first, second
+        A number for each seed, such as errors; there may be more of one than of the other.
+    confidence
+        How often such an interval covers the true difference, between 0 and 1, nearly.
+
+    Source
+    ------
+    Welch, The generalization of 'Student's' problem when several different population variances
+    are involved, Biometrika 34 (1947), pp. 28-35.
+    """
+    a, b = _numbers("first", first), _numbers("second", second)
+    parts = [x.var(ddof=1) / len(x) for x in (a, b)]  # variances of the two means
+    mean, variance = float(a.mean() - b.mean()), float(sum(parts))
+    if variance == 0:
+        return Difference(mean, mean, mean)
+    freedom = variance**2 / sum(
+        part**2 / (len(x) - 1) for part, x in zip(parts, (a, b), strict=True)
+    )
+    half = student_t(confidence, float(freedom)) * math.sqrt(variance)
+    return Difference(mean, mean - half, mean + half)
+
+
+def student_t(confidence: float, freedom: float) -> float:
+    """Return the t that Student's distribution stays within, on both sides, so often.
+
+    Parameters
+    ----------
+    confidence
+        The share of the distribution between -t and t, between 0 and 1.
+    freedom
+        The degrees of freedom, 1 or more: for pairs one less than their number.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, such as 0.95, got {confidence!r}")
+    if not 1 <= freedom < math.inf:
+        raise ValueError(f"freedom must be 1 or more, got {freedom!r}; take two seeds or more")
+    low, high = 0.0, 1.0
+    while _within(high, freedom) < confidence:
+        low, high = high, 2 * high
+    for _ in range(60):  # each halves what is left
+        middle = (low + high) / 2
+        if _within(middle, freedom) < confidence:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+# Nodes and weights of a rule that is exact for polynomials up to degree 127.
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+
+
+def _within(t: float, freedom: float) -> float:
+    """Return the share of Student's distribution between -t and t.
+
+    With t = sqrt(freedom) tan(u) its density becomes a power of cos(u), on a bounded interval.
+    """
+    end = math.atan(t / math.sqrt(freedom))
+    u = end * (_NODES + 1) / 2
+    area = float(_WEIGHTS @ np.cos(u) ** (freedom - 1)) * end / 2
+    scale = math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2)
+    return 2 * math.exp(scale) / math.sqrt(math.pi) * area
+
+
+def _numbers(name: str, values: Iterable[float]) -> NDArray[np.float64]:
+    """Return a number for each seed; refuse what has no spread, or is no number."""
+    numbers = np.asarray(list(values), dtype=np.float64)
+    if numbers.ndim != 1 or len(numbers) < 2:
+        raise ValueError(f"{name} must be numbers of two seeds or more, got {numbers.tolist()}")
+    if not np.isfinite(numbers).all():
+        raise ValueError(
+            f"{name} must be finite numbers, got {numbers.tolist()}; leave out missing seeds"
+        )
+    return numbers

@@ -1,0 +1,163 @@
+"""How a model does on a whole set of digits: its errors, counted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from .._checks import check_kind, check_labels, check_whole
+from ..data.digits import Digits
+from ..models.inside import device_of, evaluating
+
+if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
+    import pandas as pd
+
+__all__ = ["Evaluation", "evaluate"]
+
+BATCH = 200  # images; what a layer gives out for more does not fit into a processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a model did on a set of digits; everything is counted over the whole set.
+
+    Attributes
+    ----------
+    scores
+        ``(N, 10)`` float32, what the model gave out.
+    labels
+        ``(N,)`` int64, the truth.
+
+    Raises
+    ------
+    FloatingPointError
+        If a score is NaN, which no other can be compared with.
+    """
+
+    scores: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        check_kind("scores", self.scores, Tensor, "what a model gave out")
+        if self.scores.ndim != 2 or self.scores.shape[1] < 10 or not len(self.scores):
+            shape = tuple(self.scores.shape)
+            raise ValueError(f"scores must be (N, 10), a column for each class, got {shape}")
+        check_labels(self.labels, count=len(self.scores))
+        unknown = int(self.scores.isnan().any(dim=1).sum())
+        if unknown:
+            raise FloatingPointError(
+                f"the model answered {unknown} of {len(self.scores)} images with NaN. Most likely "
+                "its training diverged: train it anew, with a tenth of the learning rate."
+            )
+
+    @property
+    def predictions(self) -> Tensor:
+        """``(N,)`` int64, the class of the largest score."""
+        return self.scores.argmax(dim=1)
+
+    @property
+    def mistakes(self) -> Tensor:
+        """``(errors,)`` int64, the positions of the wrong answers."""
+        return (self.predictions != self.labels).nonzero().squeeze(1)
+
+    @property
+    def errors(self) -> int:
+        """Number of wrong answers."""
+        return len(self.mistakes)
+
+    @property
+    def error_rate(self) -> float:
+        """Share of wrong answers, 0 to 1."""
+        return self.errors / len(self.labels)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Return Wilson's confidence interval of the error rate, for digits drawn like these.
+
+        It knows nothing of other seeds: train several to see their spread.
+
+        Parameters
+        ----------
+        level
+            Confidence, between 0 and 1.
+        """
+        if not isinstance(level, Real) or not 0 < level < 1:
+            raise ValueError(f"level must be between 0 and 1, got {level!r}")
+        z, n, p = NormalDist().inv_cdf((1 + level) / 2), len(self.labels), self.error_rate
+        middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def top_k_accuracy(self, k: int) -> float:
+        """Return the share of digits whose true class is among the ``k`` largest scores.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is not from 1 to the number of classes.
+        """
+        check_whole("k", k)
+        if k > self.scores.shape[1]:
+            raise ValueError(f"k must be at most {self.scores.shape[1]}, got {k}")
+        best = self.scores.topk(k, dim=1).indices
+        return (best == self.labels[:, None]).any(dim=1).double().mean().item()
+
+    @property
+    def confusion(self) -> pd.DataFrame:
+        """``(10, 10)`` counts, a row for each true class and a column for each predicted one."""
+        import pandas as pd
+
+        classes = self.scores.shape[1]
+        pairs = self.labels * classes + self.predictions
+        counts = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+        frame = pd.DataFrame(counts.numpy())
+        return frame.rename_axis(index="true", columns="predicted")
+
+    @property
+    def per_class(self) -> pd.DataFrame:
+        """A row for each class, with columns digits, errors, error_rate, precision, recall, f1."""
+        import pandas as pd
+
+        confusion = self.confusion.to_numpy()
+        right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
+        frame = pd.DataFrame({"digits": true, "errors": true - right})
+        frame["error_rate"] = frame["errors"] / frame["digits"]
+        frame["precision"] = right / pd.Series(predicted)  # NaN for a class never predicted
+        frame["recall"] = right / pd.Series(true)
+        frame["f1"] = 2 * right / pd.Series(true + predicted)
+        return frame.rename_axis(index="class")
+
+
+def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
+    """Run ``model`` over all of ``digits``, on the device it is on.
+
+    Parameters
+    ----------
+    model
+        Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores. It is left in the mode it was in.
+    digits
+        What it is to read.
+
+    Returns
+    -------
+    Evaluation
+        Errors, error rate with interval, top-k accuracy, confusion matrix, per-class figures and
+        predictions.
+
+    Raises
+    ------
+    FloatingPointError
+        If the model gives out NaN.
+    """
+    check_kind("model", model, nn.Module, "such as LeNet5()")
+    check_kind("digits", digits, Digits, "load_mnist().test is one")
+    device = device_of(model)
+    with evaluating(model):
+        batches = digits.images.split(BATCH)
+        scores = torch.cat([model(batch.to(device)) for batch in batches])
+    return Evaluation(scores.cpu(), digits.labels.cpu())

@@ -1,0 +1,67 @@
+"""Learning rates over a training: one cycle, and the published steps."""
+
+from __future__ import annotations
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+
+from .._checks import check_kind, check_whole
+
+__all__ = ["PUBLISHED_RATES", "one_cycle", "published_schedule"]
+
+# The global learning rate of each of the 20 passes: LeCun et al. 1998, preprint p. 10.
+PUBLISHED_RATES = (
+    *([0.0005] * 2),
+    *([0.0002] * 3),
+    *([0.0001] * 3),
+    *([0.00005] * 4),
+    *([0.00001] * 8),
+)
+
+
+def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Raise the learning rate from 1/25 to the optimiser's own, then lower it to nearly 0.
+
+    The default schedule of `fit`; another is any function of an optimiser and the number of steps.
+
+    Parameters
+    ----------
+    optimizer
+        Its learning rates become the peaks.
+    steps
+        Number of updates in all.
+
+    Returns
+    -------
+    LRScheduler
+        To be stepped after each update.
+    """
+    check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
+    check_whole("steps", steps)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, peaks, total_steps=int(steps), pct_start=0.3, cycle_momentum=False)
+
+
+def published_schedule(optimizer: Optimizer, steps: int) -> LambdaLR:
+    """Give each twentieth of the training its published global rate, for `fit`.
+
+    Parameters
+    ----------
+    optimizer
+        Its own rate counts as that of the first two passes; the later ones are lower in proportion.
+    steps
+        Number of updates in all.
+
+    Returns
+    -------
+    LambdaLR
+        To be stepped after each update.
+    """
+    check_kind("optimizer", optimizer, Optimizer, "such as SDLM(model.parameters())")
+    check_whole("steps", steps)
+    passes, first = len(PUBLISHED_RATES), PUBLISHED_RATES[0]
+
+    def share(step: int) -> float:
+        return PUBLISHED_RATES[min(step * passes // steps, passes - 1)] / first
+
+    return LambdaLR(optimizer, share)

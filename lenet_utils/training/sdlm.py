@@ -1,0 +1,88 @@
+"""The optimiser of the papers: stochastic diagonal Levenberg-Marquardt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.optimizer import ParamsT
+
+from .._checks import check_kind, check_positive
+from ..data.digits import Digits
+from ..models.criteria import Criterion
+from .curvature import diagonal_curvature
+from .schedules import PUBLISHED_RATES
+
+__all__ = ["SDLM"]
+
+
+class SDLM(Optimizer):
+    """Stochastic diagonal Levenberg-Marquardt, one learning rate for each parameter.
+
+    ``w_k <- w_k - lr / (mu + h_kk) * dE/dw_k`` (LeCun et al. 1998, eq. 21 and Appendix C, preprint
+    pp. 41-42), where h_kk estimates the second derivative; see `diagonal_curvature`. Call
+    `estimate_curvature` before the first step and again before each pass over the training set. In
+    the paper a step learns from one image.
+
+    Parameters
+    ----------
+    params
+        As for any optimiser: ``model.parameters()``.
+    lr
+        The global rate, eta; see `published_schedule`.
+    mu
+        Keeps the step finite where the curvature is small.
+
+    Raises
+    ------
+    ValueError
+        If ``lr`` or ``mu`` is not positive.
+    """
+
+    def __init__(self, params: ParamsT, lr: float = PUBLISHED_RATES[0], mu: float = 0.02) -> None:
+        check_positive("lr", lr)
+        check_positive("mu", mu)
+        super().__init__(params, {"lr": lr, "mu": mu})
+
+    def estimate_curvature(self, model: nn.Module, digits: Digits, criterion: Criterion) -> None:
+        """Average the curvature over ``digits``; the paper takes 500 training images.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``digits`` is something else, or a layer of ``model`` has no known rule.
+        """
+        check_kind("digits", digits, Digits, "such as load_mnist().train[:500]")
+        curvature = diagonal_curvature(model, digits.images, digits.labels, criterion)
+        of = {id(p): curvature[name] for name, p in model.named_parameters()}
+        for group in self.param_groups:
+            for p in group["params"]:
+                if id(p) not in of:
+                    raise ValueError("the optimizer holds a parameter that the model does not have")
+                self.state[p]["curvature"] = of[id(p)]
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no curvature yet.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if not self.state[p]:
+                    raise RuntimeError("call estimate_curvature() before the first step")
+                damped = group["mu"] + self.state[p]["curvature"]
+                p.addcdiv_(p.grad, damped, value=-group["lr"])  # eq. 21
+        return loss
