@@ -1,6 +1,5 @@
 """What the book needs from Sphinx beyond its settings in `_config.yml`.
 
-- Executed cells are cached per state of `lenet_utils`, so that editing the package re-executes.
 - Formulas are drawn by a copy of MathJax inside the book, so that it works offline.
 - Links to the repository follow the fork the book is built from.
 - Scripts nobody uses are left out, and a few accessibility slips of the themes are mended.
@@ -12,7 +11,6 @@ import hashlib
 import importlib.metadata
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,6 @@ from sphinx.util.fileutil import copy_asset_file
 
 MATHJAX_PACKAGE = "sphinx-mathjax-offline"
 MATHJAX_FILE = "tex-svg-full.js"  # the whole of MathJax, fonts included, in one file
-CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -34,48 +31,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     app.add_config_value("lenet_book_sources", digest, "env", str)
-    app.connect("config-inited", choose_execution_cache)
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
     app.connect("html-page-context", mend_page_body, priority=900)
     app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-# --- The execution cache -------------------------------------------------------------------------
-
-
-def choose_execution_cache(app: Sphinx, config: Config) -> None:
-    """Keep executed cells in a folder named by the state of `lenet_utils`.
-
-    jupyter-cache looks at a chapter's code only. With one folder per state of the package, an edit
-    of the package starts with an empty folder, and an undo finds the former results again.
-    """
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    cache = caches / package_digest(Path(app.srcdir))
-    cache.mkdir(parents=True, exist_ok=True)
-    os.utime(cache)  # the time of its last use, which is what pruning goes by
-    prune(caches)
-    config.nb_execution_cache_path = str(cache)
-
-
-def package_digest(root: Path) -> str:
-    """Return a short hash of what cells depend on: `lenet_utils`, its colours, and the lock."""
-    package = root / "lenet_utils"
-    files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    digest = hashlib.sha256(os.environ.get("LENET_COLORS", "").encode())
-    for path in sorted([*files, root / "requirements.txt"]):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
-    return digest.hexdigest()[:16]
-
-
-def prune(caches: Path) -> None:
-    """Remove all but the caches used last."""
-    by_last_use = sorted(caches.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for cache in by_last_use[CACHES_KEPT:]:
-        shutil.rmtree(cache, ignore_errors=True)
 
 
 # --- The repository ------------------------------------------------------------------------------

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import jupytext
 import nbformat
 from docutils import nodes
 from docutils.nodes import make_id
-from inline_numbers import is_unseen, with_numbers
+from execution import executed_notebook
+from inline_numbers import is_unseen
 from jupyter_cache import get_cache
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
@@ -145,7 +145,7 @@ def remove_left_over(app: Sphinx, exception: Exception | None) -> None:
 
 def executed_cells(app: Sphinx, page: str) -> list[NotebookNode]:
     """Read a chapter's code cells, with the outputs that the execution cache keeps for them."""
-    notebook = with_numbers(jupytext.read(app.env.doc2path(page)))
+    notebook = executed_notebook(app, page)
     try:
         cache = get_cache(app.config.nb_execution_cache_path)
         _, notebook = cache.merge_match_into_notebook(notebook)

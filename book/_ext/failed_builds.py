@@ -1,0 +1,49 @@
+"""A build that failed, or was stopped, is no starting point for the next.
+
+Sphinx 7 saves what it has read before it is done, faults included, and with ``--keep-going`` it
+keeps that even where a warning fails the build. The next build would read nothing again, hence see
+no fault, and pass. So a mark lies beside what is saved from the first page that is read until a
+build ends without a warning; a build that finds the mark starts from nothing. Chapters that ran
+are not run again for it: their results are in the execution cache.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+
+UNFINISHED = "unfinished"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Look for the mark before Sphinx loads what it saved; set it and take it away."""
+    app.connect("config-inited", forget_failed_build)
+    # After the chapters have run: when one fails, nothing is read and nothing changes.
+    app.connect("env-before-read-docs", set_mark, priority=900)
+    app.connect("build-finished", remove_mark, priority=900)  # others may still warn before
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def mark(app: Sphinx) -> Path:
+    return Path(app.doctreedir) / UNFINISHED
+
+
+def forget_failed_build(app: Sphinx, config: Config) -> None:
+    """Remove what a build saved that did not end well."""
+    if mark(app).exists():
+        (Path(app.doctreedir) / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
+
+
+def set_mark(app: Sphinx, env: BuildEnvironment, pages: list[str]) -> None:
+    """Note that a build is under way."""
+    mark(app).touch()
+
+
+def remove_mark(app: Sphinx, exception: Exception | None) -> None:
+    """Note that a build ended without an exception or a warning."""
+    if exception is None and not app._warncount:  # Sphinx 7 and 8 have no public name for it
+        mark(app).unlink(missing_ok=True)
