@@ -25,9 +25,15 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$python && break; done)
 
+# `make setup CPU=1` leaves out the lock's CUDA libraries and asks PyTorch's own index, whose 2.15.0+cpu
+# is newer than PyPI's 2.15.0 by pip's rules, and satisfies the lock.
+CPU   :=
+CUDA  := ^(cuda|nvidia|triton)
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup book pdf check test test-all style bench mutants audit lab results format clean clean-all
+.PHONY: help setup book page pdf check test test-all style bench mutants audit lab results format clean clean-all
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +42,9 @@ setup: $(READY) ## make .venv with the locked packages (the other targets do thi
 
 book: $(BUILT) ## build the book into _build/html; only chapters whose code changed are run
 	@echo "The book is built. Open: $(CURDIR)/_build/html/index.html"
+
+page: $(READY) ## build one chapter while writing it, without the others: make page CHAPTER=lenet-5
+	@$(BIN)/python book/_ext/make_page.py "$(CHAPTER)"
 
 pdf: $(READY) ## print the whole book into _build/pdf/book.pdf and beside its pages; needs a Chromium
 	@$(BUILD) --builder singlehtml
@@ -93,13 +102,30 @@ $(BUILT): $(SOURCES) $(READY)
 	@$(BUILD)
 	@touch $@
 
+# An environment without its mark is one whose installation was cut short: pip would take packages that
+# it had half unpacked for installed. So it is made anew. What is no environment is left alone: it has no
+# pyvenv.cfg, yet more in it than the folders that come before that file.
+define REMOVE_UNFINISHED
+if [ -e $(VENV) ] || [ -L $(VENV) ]; then \
+	others=$$(ls -A $(VENV)/. | grep -vxE 'bin|include|lib|lib64|share|etc|requirements\.txt'); \
+	if [ -L $(VENV) ] || ! [ -d $(VENV) ] || { ! [ -f $(VENV)/pyvenv.cfg ] && [ -n "$$others" ]; }; then \
+		echo "$(VENV) is not an environment that make made. Move it elsewhere, then try again." >&2; exit 1; \
+	fi; \
+	echo "The set-up of $(VENV) was not finished: it is made anew."; \
+	rm -rf $(VENV); \
+fi
+endef
+
 $(READY): requirements.txt pyproject.toml
-	@rm -f $@
 	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found. Install one, or: make PYTHON=/path/to/python" >&2; exit 1; }
 	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || { \
 		echo "Python >= 3.11 is needed; $(PYTHON) is $$("$(PYTHON)" --version 2>&1)" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' || { \
 		echo "$(PYTHON) cannot make virtual environments. On Debian: apt install python3-venv" >&2; exit 1; }
+	@test -e $@ || { $(REMOVE_UNFINISHED); }
+	@rm -f $@
 	"$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@$(if $(CPU),grep -vE '$(CUDA)',cat) requirements.txt > $(VENV)/requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check \
+		$(if $(CPU),--extra-index-url $(CPU_INDEX)) --requirement $(VENV)/requirements.txt
 	@touch $@

@@ -15,6 +15,7 @@ from lenet_utils import load_mnist
 SLOW = {
     "test_book",
     "test_brand",
+    "test_execution",
     "test_experiments",
     "test_javascript",
     "test_lenet_book",

@@ -49,13 +49,6 @@ def test_each_mistake_is_named_and_fails_the_build(small_book):
     assert len(reports) == len(MISTAKES), reports
 
 
-def test_a_cell_that_raises_fails_the_build(small_book):
-    write_page(small_book, "```{code-cell} ipython3\nraise ValueError('no')\n```")
-    result = build(small_book)
-    assert result.returncode != 0
-    assert "CellExecutionError" in result.stdout
-
-
 def test_cells_run_again_only_when_they_must(small_book):
     package = small_book / "lenet_utils" / "__init__.py"
 
@@ -78,30 +71,6 @@ def test_cells_run_again_only_when_they_must(small_book):
     assert "thebe" not in page
     assert "source-repository-button" not in page
     assert (small_book / "_build" / "html" / "_static" / "mathjax" / "tex-svg-full.js").is_file()
-
-
-def test_the_digest_follows_sources_assets_and_lock(extension, tmp_path):
-    package = tmp_path / "lenet_utils"
-    (package / "assets").mkdir(parents=True)
-    digests = {extension.package_digest(tmp_path)}
-    for changed in (package / "a.py", package / "assets" / "a.csv", tmp_path / "requirements.txt"):
-        changed.write_text("1")
-        digests.add(extension.package_digest(tmp_path))
-    (package / "a.py").rename(package / "b.py")
-    digests.add(extension.package_digest(tmp_path))
-    assert len(digests) == 5
-
-    (package / "__pycache__").mkdir()
-    (package / "__pycache__" / "b.pyc").write_text("1")
-    assert extension.package_digest(tmp_path) in digests
-
-
-def test_old_caches_are_removed(extension, tmp_path):
-    for age, name in enumerate(["newest", "second", "third", "old", "older"]):
-        (tmp_path / name).mkdir()
-        extension.os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
-    extension.prune(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"newest", "second", "third"}
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ class Run:
                     config=settings,
                     timeout=self.timeout,
                     allow_errors=self.allow_errors,
+                    record_timing=False,  # it would go into the key of the cache
                     resources={"metadata": {"path": str(self.folder)}},
                     on_cell_start=self._note_cell,
                 )
