@@ -13,7 +13,8 @@ from pathlib import Path
 import kernels
 import pytest
 from building import FRONT_MATTER, JUPYTER_BOOK, build, start_book, write_page
-from execution import Chapter, in_order, keep, last_seconds, package_digest, prune
+from execution import Chapter, in_order
+from execution_cache import is_kept, keep, last_seconds, package_digest, prune
 from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -147,13 +148,28 @@ def test_the_last_run_counts_and_its_time_is_local(tmp_path, monkeypatch):
     try:
         for name, seconds in [("older", 5.0), ("newer", 7.0)]:
             cache = get_cache(str(tmp_path / name))
-            keep(cache, chapter("intro"), seconds)
+            keep(cache, chapter("intro").notebook, Path("intro.md"), seconds)
             (record,) = cache.list_cache_records()
             assert abs(record.created - datetime.now()) < timedelta(hours=5)
     finally:
         monkeypatch.undo()
         time.tzset()
     assert last_seconds(tmp_path) == {"intro.md": 7.0}
+
+
+def test_a_result_that_was_not_written_whole_does_not_count(tmp_path):
+    cache, ran = get_cache(str(tmp_path)), chapter("intro", "1 + 1").notebook
+    assert not is_kept(cache, ran)
+    keep(cache, ran, Path("intro.md"), 1.0)
+    assert is_kept(cache, ran)
+    (written,) = tmp_path.glob("executed/*/base.ipynb")
+    whole = written.read_text()
+    written.write_text(whole[: len(whole) // 2])
+    assert not is_kept(cache, ran)
+    keep(cache, ran, Path("intro.md"), 1.0)
+    assert is_kept(cache, ran)
+    written.unlink()
+    assert not is_kept(cache, ran)
 
 
 def test_a_chapter_is_run_as_other_extensions_leave_it(small_book):
@@ -294,15 +310,17 @@ def test_failed_chapters_are_the_last_words_of_a_build(larger_book):
     assert runs(larger_book, "three") == 1
 
 
-def test_a_page_that_cannot_be_read_is_named(larger_book):
+def test_pages_that_cannot_be_read_are_named(larger_book):
     write_page(larger_book, counting("intro"))
     write_chapter(larger_book, "two", "```{code-cell} ipython3\n:tags: [a\n1\n```")
-    write_chapter(larger_book, "three", "Text.")
+    write_chapter(larger_book, "three", counting("three"), ALONE.replace("{alone: true}", "alone"))
     result = build(larger_book)
     assert result.returncode == 1
-    last = result.stdout.rstrip().splitlines()
-    assert any(line.startswith("book/two.md cannot be read. ") for line in last[-6:]), last[-6:]
-    assert "sphinx-doc" not in result.stdout
+    end = result.stdout[result.stdout.index("[1 of 1] book/intro took") :]
+    assert end.count("book/two.md cannot be read. ") == 1
+    assert "three.md: its front matter says `execution: alone`. Known are alone, allow_e" in end
+    assert "Traceback" not in end
+    assert runs(larger_book, "three") == 0
 
 
 def test_a_failed_build_fails_until_it_is_mended(small_book):

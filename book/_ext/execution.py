@@ -1,9 +1,7 @@
 """Run the chapters before Sphinx reads them: side by side, and only those that must run.
 
 myst-nb would run each chapter when its turn to be read comes, one after the other. This puts their
-results into the cache where myst-nb looks first, so that it finds them all. What runs is decided
-by two things: a chapter's code, which is the cache's key, and the state of `lenet_utils`, which
-names the cache's folder.
+results into the cache where myst-nb looks first (see `execution_cache`), so that it finds them all.
 
 A chapter that measures time says ``execution: {alone: true}`` in its front matter, and nothing
 runs beside it.
@@ -12,78 +10,37 @@ runs beside it.
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from execution_cache import is_kept, keep, last_seconds
 from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
-from jupyter_cache.cache.db import NbCacheRecord, session_context
 from kernels import Failure, Run
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.nb_to_tokens import nb_node_to_dict
 from myst_nb.core.read import MystMetadataParsingError, create_nb_reader
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
-from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
-CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
+SETTINGS = {"alone", "timeout", "allow_errors"}  # the last two are jupyter-cache's own
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Choose the cache when the settings are read, and fill it before the pages are."""
+    """Fill the cache before the pages are read."""
     app.add_config_value("chapters_at_once", 0, "", int)  # 0: as many as there are cores
     app.add_config_value("chapters_run_first", [], "", list)
     app.add_config_value("run_only", [], "", list)  # these pages, or all if it is empty
-    app.connect("config-inited", choose_execution_cache)
     app.connect("env-get-outdated", read_unrun_pages)
     app.connect("env-before-read-docs", run_chapters)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
-
-
-# --- The cache -----------------------------------------------------------------------------------
-
-
-def choose_execution_cache(app: Sphinx, config: Config) -> None:
-    """Keep executed cells in a folder named by the state of `lenet_utils`.
-
-    jupyter-cache looks at a chapter's code only. With one folder per state of the package, an edit
-    of the package starts with an empty folder, and an undo finds the former results again.
-    """
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    cache = caches / package_digest(Path(app.srcdir))
-    cache.mkdir(parents=True, exist_ok=True)
-    os.utime(cache)  # the time of its last use, which is what pruning goes by
-    prune(caches)
-    config.nb_execution_cache_path = str(cache)
-
-
-def package_digest(root: Path) -> str:
-    """Return a short hash of what cells depend on: `lenet_utils`, its colours, and the lock."""
-    package = root / "lenet_utils"
-    files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    digest = hashlib.sha256(os.environ.get("LENET_COLORS", "").encode())
-    for path in sorted([*files, root / "requirements.txt"]):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
-    return digest.hexdigest()[:16]
-
-
-def prune(caches: Path) -> None:
-    """Remove all but the caches used last."""
-    by_last_use = sorted(caches.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for cache in by_last_use[CACHES_KEPT:]:
-        shutil.rmtree(cache, ignore_errors=True)
 
 
 def executed_notebook(app: Sphinx, page: str) -> NotebookNode | None:
@@ -160,6 +117,9 @@ def chapters_to_run(app: Sphinx, pages: list[str]) -> tuple[list[Chapter], list[
             continue
         if notebook is None:
             continue
+        if said := wrong_settings(notebook):
+            errors.append(f"{path.relative_to(app.srcdir)}: {said}")
+            continue
         config = app.env.mystnb_config
         own = nb_node_to_dict(notebook.metadata.get(config.metadata_key, {}))
         own.pop("output_folder", None)
@@ -170,13 +130,15 @@ def chapters_to_run(app: Sphinx, pages: list[str]) -> tuple[list[Chapter], list[
     return chapters, errors
 
 
-def is_kept(cache: JupyterCacheAbstract, notebook: NotebookNode) -> bool:
-    """Say whether the cache has a notebook's outputs."""
-    try:
-        cache.match_cache_notebook(notebook)
-    except KeyError:
-        return False
-    return True
+def wrong_settings(notebook: NotebookNode) -> str:
+    """Return what is wrong with the settings of a chapter's run in its front matter, or nothing."""
+    settings = notebook.metadata.get("execution", {})
+    if isinstance(settings, dict) and set(settings) <= SETTINGS:
+        return ""
+    return (
+        f"its front matter says `execution: {settings}`. Known are {', '.join(sorted(SETTINGS))}; "
+        "write for example `execution: {alone: true}`."
+    )
 
 
 def leave_unrun(env: BuildEnvironment) -> None:
@@ -199,18 +161,6 @@ def in_order(chapters: list[Chapter], seconds: dict[str, float], first: list[str
         return -seconds.get(chapter.path.name, float("inf")), named, -chapter.length
 
     return sorted(chapters, key=key)
-
-
-def last_seconds(caches: Path) -> dict[str, float]:
-    """Return how long each chapter's file took the last time, in any state of `lenet_utils`."""
-    records = [
-        record
-        for cache in caches.iterdir()
-        if (cache / "global.db").is_file()
-        for record in get_cache(str(cache)).list_cache_records()
-    ]
-    records.sort(key=lambda record: record.created)
-    return {Path(r.uri).name: r.data["execution_seconds"] for r in records if r.data}
 
 
 # --- Running -------------------------------------------------------------------------------------
@@ -236,7 +186,7 @@ def run_all(app: Sphinx, chapters: list[Chapter]) -> list[str]:
             progress = f"{done} of {len(chapters)}"
             LOGGER.info("[%s] %s %s %.0f s", progress, chapter.page, end, run.seconds)
             if failure is None:
-                keep(cache, chapter, run.seconds)
+                keep(cache, chapter.notebook, chapter.path, run.seconds)
             elif chapter.config.execution_raise_on_error:
                 errors.append(told(chapter, failure, Path(app.srcdir)))
     return errors
@@ -276,17 +226,6 @@ def run_side_by_side(
             for run in runs.values():
                 run.stop()
             raise
-
-
-def keep(cache: JupyterCacheAbstract, chapter: Chapter, seconds: float) -> None:
-    """Put a chapter's outputs where myst-nb looks for them."""
-    bundle = CacheBundleIn(chapter.notebook, str(chapter.path), data={"execution_seconds": seconds})
-    record = cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    # jupyter-cache 1.0 notes the time in UTC without saying so, and myst-nb 1.4 takes it for local.
-    with session_context(cache.db) as session:
-        row = session.get(NbCacheRecord, record.pk)
-        row.created = datetime.now()
-        session.commit()
 
 
 def told(chapter: Chapter, failure: Failure, root: Path) -> str:

@@ -1,7 +1,7 @@
 """Build one chapter's page while it is written: ``python book/_ext/make_page.py lenet-5``.
 
-All pages are read, for their numbers and titles, but only this chapter is run, and only its page
-is written, into `_build/page`. Other chapters show the results of their last run, if they have any.
+It is the whole book, in `_build/page`, with one difference: no other chapter is run. Those show the
+results of their last run, if they have any. After the first time only changed pages are made anew.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FOLDER = "_build/page"
 
 def main() -> None:
     """Build the chapter that the command names; end with 1 if there is none, or if it fails."""
-    root = Path.cwd()
+    root = Path(__file__).parents[2]
     page = find_page(root, " ".join(sys.argv[1:]))
     settings = {
         "external_toc_path": "_toc.yml",
@@ -34,7 +34,6 @@ def main() -> None:
         noconfig=True,
         confoverrides=settings,
         doctreedir=root / "_build" / ".page-doctrees",  # the book's own has all chapters' results
-        filenames=[str(root / f"{page}.md")],
     )
     if result != 0:  # a code, or an exception that was told already
         sys.exit(1)
