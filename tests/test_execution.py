@@ -318,7 +318,9 @@ def test_pages_that_cannot_be_read_are_named(larger_book):
     assert result.returncode == 1
     end = result.stdout[result.stdout.index("[1 of 1] book/intro took") :]
     assert end.count("book/two.md cannot be read. ") == 1
-    assert "three.md: its front matter says `execution: alone`. Known are alone, allow_e" in end
+    assert (
+        "three.md: its front matter says `execution: alone`. Known are allow_errors, alone, " in end
+    )
     assert "Traceback" not in end
     assert runs(larger_book, "three") == 0
 

@@ -113,12 +113,12 @@ def chapters_to_run(app: Sphinx, pages: list[str]) -> tuple[list[Chapter], list[
         try:
             notebook = executed_notebook(app, page)
         except MystMetadataParsingError as error:
-            errors.append(f"{path.relative_to(app.srcdir)} cannot be read. {error}")
+            errors.append(f"{path.relative_to(app.srcdir).as_posix()} cannot be read. {error}")
             continue
         if notebook is None:
             continue
         if said := wrong_settings(notebook):
-            errors.append(f"{path.relative_to(app.srcdir)}: {said}")
+            errors.append(f"{path.relative_to(app.srcdir).as_posix()}: {said}")
             continue
         config = app.env.mystnb_config
         own = nb_node_to_dict(notebook.metadata.get(config.metadata_key, {}))
