@@ -392,6 +392,7 @@ def test_lush_start_is_by_the_fan_in_of_each_row():
 # --- Trained weights ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "name"), [(LeNet1, "plain"), (LeNet5, "plain"), (LeNet5, "dist")]
 )

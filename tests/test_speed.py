@@ -134,7 +134,7 @@ def test_a_sweep_is_measured_on_one_worker_and_on_two(tmp_path):
 def test_memory_is_that_of_a_program_of_its_own(tmp_path, monkeypatch):
     """Which says what it is told to: here, to take 300 MB at once and give them back."""
     program = """
-taken = bytearray(300_000_000)
+taken = b"1" * 300_000_000
 del taken
 print(open("/proc/self/status").read())
 """
