@@ -3,16 +3,13 @@
 import itertools
 import math
 import random
-import time
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import nn
-from torchvision.transforms import v2
 from toy import BATCH, COUNT, QUIET, at_call, interrupt, make_digits, make_model, sgd, weights
 
 from lenet_utils import Digits, LeNet1, LeNet5, fit
@@ -319,31 +316,3 @@ def test_one_epoch_of_12000_digits_reaches_its_validation_error(mnist):
     history = fit(LeNet5(), train, validation, epochs=1, **QUIET)
     assert history.epochs.validation_error.item() < 0.115
     assert history.steps.learning_rate.max() == pytest.approx(0.01, rel=1e-3)
-
-
-@pytest.mark.slow
-def test_it_beats_a_data_loader_with_per_sample_transforms(mnist, cache):
-    """The usual tutorial's loop, on the same 2,000 images with the same optimiser."""
-    steps = [v2.ToImage(), v2.Pad(2), v2.ToDtype(torch.float32, scale=True)]
-    transform = v2.Compose([*steps, v2.Normalize((0.1307,), (0.3081,))])
-    usual = torchvision.datasets.MNIST(cache, train=True, transform=transform)
-    usual = torch.utils.data.Subset(usual, range(2_000))
-
-    def loop():
-        model = LeNet5()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=0.003)
-        for images, labels in torch.utils.data.DataLoader(usual, batch_size=128, shuffle=True):
-            optimizer.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
-            optimizer.step()
-
-    def seconds(run):
-        started = time.perf_counter()
-        run()
-        return time.perf_counter() - started
-
-    def ours():
-        fit(LeNet5(), mnist.train[:2_000], epochs=1, **QUIET)
-
-    times = [(seconds(ours), seconds(loop)) for _ in range(2)]
-    assert min(loop for _, loop in times) > 1.5 * min(ours for ours, _ in times)
