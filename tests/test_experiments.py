@@ -10,6 +10,7 @@ import pytest
 import runs
 import sparse_c3
 import torch
+from building import long
 
 from lenet_utils import C3_TABLE, LeNet5, load_mnist
 
@@ -90,7 +91,7 @@ def test_every_run_has_its_whole_curve(activation_rows: pd.DataFrame) -> None:
 # --- The recorded slice, again -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", ["dense", "random"])
+@pytest.mark.parametrize("variant", ["dense", long("random")])
 def test_slice_of_sparse_c3_comes_out_as_recorded(sparse_rows, variant: str) -> None:
     again = sparse_c3.run(load_mnist(size=32), variant, **sparse_c3.SLICE)
     assert_as_recorded(sparse_rows, again)
@@ -98,7 +99,7 @@ def test_slice_of_sparse_c3_comes_out_as_recorded(sparse_rows, variant: str) -> 
     assert again["c3_correlation"] == pytest.approx(old["c3_correlation"], abs=0.05)
 
 
-@pytest.mark.parametrize("variant", ["scaled tanh", "ReLU"])
+@pytest.mark.parametrize("variant", ["scaled tanh", long("ReLU")])
 def test_slice_of_activations_comes_out_as_recorded(activation_rows, variant: str) -> None:
     again, curve = activations.run(variant, **activations.SLICE)
     assert_as_recorded(activation_rows, again)

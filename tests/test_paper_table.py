@@ -211,6 +211,7 @@ def cluster(tmp_path):
             process.wait()
 
 
+@pytest.mark.long
 def test_a_cluster_elsewhere_takes_the_runs(cluster, tmp_path):
     path = tmp_path / "x.csv"
     command = [sys.executable, EXPERIMENTS / "rivals.py", "--rows", "Linear", "--out", path]

@@ -74,10 +74,8 @@ def test_no_picture_is_missing(whole_page):
 
 
 def test_pictures_are_printed(pdf, whole_page):
-    drawn = {name for page in pdf.pages for name in page.images.keys()}  # noqa: SIM118
-    assert drawn
-    count = sum(len(page.images) for page in pdf.pages)
-    assert count >= len(whole_page.select("article img"))
+    drawn = [name for page in pdf.pages for name in page.images.keys()]  # noqa: SIM118
+    assert len(drawn) >= len(whole_page.select("article img")) > 50
 
 
 def test_solutions_are_printed_and_links_lead_somewhere(pdf, pages):
