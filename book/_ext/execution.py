@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from execution_cache import is_kept, keep, last_seconds
+from inline_numbers import reader_with_numbers
 from jupyter_cache import get_cache
 from kernels import Failure, Run
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.nb_to_tokens import nb_node_to_dict
-from myst_nb.core.read import MystMetadataParsingError, create_nb_reader
+from myst_nb.core.read import MystMetadataParsingError
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -46,13 +47,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def executed_notebook(app: Sphinx, page: str) -> NotebookNode | None:
     """Return a page as the notebook that is executed, without outputs; None if it is plain text.
 
-    It is what myst-nb makes of the page, so that its code has the same key in the cache: other
-    extensions may change the text first, as they do when Sphinx reads it.
+    It is what myst-nb makes of the page, numbers in its prose included, so that its code has the
+    same key in the cache: other extensions may change the text first, as when Sphinx reads it.
     """
     path = app.env.doc2path(page)
     content = [Path(path).read_text(encoding="utf-8-sig")]
     app.emit("source-read", page, content)
-    reader = create_nb_reader(path, app.env.myst_config, app.env.mystnb_config, content[0])
+    reader = reader_with_numbers(path, app.env.myst_config, app.env.mystnb_config, content[0])
     return None if reader is None else reader.read(content[0])
 
 

@@ -1,4 +1,4 @@
-"""Several seeds of two kinds of network: how far apart they are, and whether by more than chance."""
+"""Several seeds of two kinds of network: how far apart they are, and whether by chance."""
 
 from __future__ import annotations
 
