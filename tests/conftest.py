@@ -17,6 +17,7 @@ SLOW = {
     "test_brand",
     "test_execution",
     "test_experiments",
+    "test_formulas",
     "test_javascript",
     "test_lenet_book",
     "test_main",

@@ -148,16 +148,6 @@ def test_logo_icon_and_search_are_there():
         assert page.select_one("button.search-button__button")
 
 
-def test_formulas_are_drawn_by_the_book_itself():
-    mathjax = HTML / "_static" / "mathjax" / "tex-svg-full.js"
-    assert mathjax.stat().st_size > 2_000_000
-    with_formulas = [chapter for chapter in CHAPTERS if article(chapter).select(".math")]
-    assert with_formulas
-    for chapter in with_formulas:
-        scripts = read(HTML / f"{chapter}.html").select("script[src]")
-        assert any(script["src"].split("?")[0].endswith(mathjax.name) for script in scripts)
-
-
 def test_references_list_every_work():
     keys = re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text("utf-8"), re.M)
     listed = article("book/references").select(".citation")

@@ -19,15 +19,12 @@ PAGES = [*CHAPTERS, *GENERATED]
 DARK_TOO = ["book/intro", "search"]
 FROM_A_FILE_TOO = ["book/intro", "book/lenet-5", "book/playground", "search"]
 
-# Runs in the page: waits until fonts and formulas are there, then says what is amiss.
-SETTLED = """async () => {
-  await document.fonts.ready;
-  if (window.MathJax?.startup) await MathJax.startup.promise;
-}"""
+# Runs in the page: waits until fonts are there, then says what is amiss.
+SETTLED = "() => document.fonts.ready"
 FORMULAS = """() => {
-  const amiss = (formula) => !formula.querySelector("mjx-container")
-    || formula.querySelector("mjx-merror, [data-mjx-error]");
-  return [...document.querySelectorAll("article .math")].filter(amiss).map((f) => f.textContent);
+  const set = (formula) => formula.querySelector("math")?.getBoundingClientRect().width > 1;
+  return [...document.querySelectorAll("article .math")].filter((formula) => !set(formula))
+    .map((formula) => formula.textContent);
 }"""
 PICTURES = """() => [...document.images]
   .filter((image) => !image.alt.trim() || !image.complete || !image.naturalWidth)

@@ -93,11 +93,8 @@ def chapter_title(env: BuildEnvironment, page: str) -> str:
 
 
 def refresh(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Have pages with a list written anew, with MathJax: any other page may have changed it."""
-    listing = [page for page in env.found_docs if env.metadata[page].get("exercise-list")]
-    for page in listing:
-        env.get_domain("math").data["has_equations"][page] = True
-    return listing
+    """Have pages with a list written anew: any other page may have changed it."""
+    return [page for page in env.found_docs if env.metadata[page].get("exercise-list")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

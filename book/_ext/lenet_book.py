@@ -1,6 +1,5 @@
 """What the book needs from Sphinx beyond its settings in `_config.yml`.
 
-- Formulas are drawn by a copy of MathJax inside the book, so that it works offline.
 - Links to the repository follow the fork the book is built from.
 - Scripts nobody uses are left out, and a few accessibility slips of the themes are mended.
 """
@@ -8,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 import re
 import subprocess
@@ -19,10 +17,8 @@ from urllib.parse import urlsplit
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.util.fileutil import copy_asset_file
 
-MATHJAX_PACKAGE = "sphinx-mathjax-offline"
-MATHJAX_FILE = "tex-svg-full.js"  # the whole of MathJax, fonts included, in one file
+
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -35,7 +31,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
     app.connect("html-page-context", mend_page_body, priority=900)
-    app.connect("build-finished", copy_mathjax)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -87,20 +82,6 @@ def web_address(origin: str) -> str | None:
 
 
 # --- Scripts and pages ---------------------------------------------------------------------------
-
-
-def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
-    """Copy MathJax's single file from its package into the book.
-
-    The package's own extension would copy all 24 MB of MathJax, so it is only a source of data.
-    """
-    if exception is not None or app.builder.format != "html":
-        return
-    files = importlib.metadata.files(MATHJAX_PACKAGE) or []
-    source = next(file.locate() for file in files if file.name == MATHJAX_FILE)
-    target = Path(app.outdir) / "_static" / "mathjax"
-    target.mkdir(parents=True, exist_ok=True)
-    copy_asset_file(str(source), str(target))
 
 
 def drop_thebe_settings(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -32,10 +32,7 @@ LOOK: dict[str, Any] = {
     "outline": True,
     "tagged": True,
 }
-SETTLED = """async () => {
-  await document.fonts.ready;
-  if (window.MathJax?.startup) await MathJax.startup.promise;
-}"""
+SETTLED = "() => document.fonts.ready"
 NUMBER = """(pages) => {
   for (const line of document.querySelectorAll(".book-contents a")) {
     line.querySelector(".page").textContent = pages[decodeURIComponent(line.hash.slice(1))];

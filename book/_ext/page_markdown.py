@@ -233,11 +233,9 @@ def code_language(pre: Tag) -> str:
 
 
 def latex(el: Tag) -> str:
-    """Return a formula on one line, without delimiters and without what looks like HTML."""
-    formula = el.get_text().replace("<", r" \lt ").replace(">", r" \gt ")
-    formula = " ".join(formula.split())
-    for delimiter in (r"\(", r"\)", r"\[", r"\]"):
-        formula = formula.removeprefix(delimiter).removesuffix(delimiter)
+    """Return a formula on one line, without what looks like HTML."""
+    source = el.select_one("annotation").get_text()  # the LaTeX that formulas.py left there
+    formula = " ".join(source.replace("<", r" \lt ").replace(">", r" \gt ").split())
     return NUMBERED.sub(r"\\\1{\2ed}", formula).strip()
 
 
