@@ -31,6 +31,7 @@ SLOW = {
     "test_popular_versions",
     "test_reading_aids",
     "test_rivals",
+    "test_search",
     "test_sharing",
     "test_speed",
 }
