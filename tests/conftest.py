@@ -23,6 +23,7 @@ SLOW = {
     "test_main",
     "test_notebooks",
     "test_one_page",
+    "test_page_weight",
     "test_pages",
     "test_paper_table",
     "test_parallel",

@@ -19,8 +19,12 @@ PAGES = [*CHAPTERS, *GENERATED]
 DARK_TOO = ["book/intro", "search"]
 FROM_A_FILE_TOO = ["book/intro", "book/lenet-5", "book/playground", "search"]
 
-# Runs in the page: waits until fonts are there, then says what is amiss.
-SETTLED = "() => document.fonts.ready"
+# Runs in the page: waits until fonts and pictures are there, then says what is amiss.
+SETTLED = """async () => {
+  await document.fonts.ready;
+  for (const image of document.images) image.loading = "eager";
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+}"""
 FORMULAS = """() => {
   const set = (formula) => formula.querySelector("math")?.getBoundingClientRect().width > 1;
   return [...document.querySelectorAll("article .math")].filter((formula) => !set(formula))

@@ -8,7 +8,6 @@ Each formula keeps its LaTeX as an annotation, which no browser shows. Notebooks
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import re
 import unicodedata
@@ -16,8 +15,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from cut_fonts import cut_font
 from docutils import nodes
-from fontTools import subset
 from fontTools.ttLib import TTFont
 from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
@@ -111,7 +110,8 @@ def visit_formula(translator: Any, node: nodes.math) -> None:
 
 def visit_equation(translator: Any, node: nodes.math_block) -> None:
     """Write a formula of its own, with its number and a link to it if it has one."""
-    translator.body.append(translator.starttag(node, "div", CLASS="math notranslate nohighlight"))
+    attributes = {"class": "math notranslate nohighlight", "tabindex": "0"}  # a phone scrolls it
+    translator.body.append(translator.starttag(node, "div", **attributes))
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})')
@@ -125,19 +125,12 @@ def visit_equation(translator: Any, node: nodes.math_block) -> None:
 
 
 def write_font(app: Sphinx, exception: Exception | None) -> None:
-    """Write the glyphs that the built pages use, unless the font of a former build has them."""
+    """Write the font with the characters that the built pages use."""
     if exception is not None or app.builder.format != "html":
         return
     characters = used_characters(Path(app.outdir))
-    if not characters:
-        return
-    target, stamp = Path(app.outdir, FONT_FILE), Path(app.outdir, f"{FONT_FILE}.made-from")
-    made_from = hashlib.sha256("".join(sorted(characters)).encode()).hexdigest()
-    if target.is_file() and stamp.is_file() and stamp.read_text() == made_from:
-        return
-    target.parent.mkdir(exist_ok=True)
-    cut_font(characters, target)
-    stamp.write_text(made_from)
+    if characters:
+        cut_font(font_source(), characters, Path(app.outdir, FONT_FILE), draw_primes_large)
 
 
 def used_characters(folder: Path) -> set[str]:
@@ -148,23 +141,6 @@ def used_characters(folder: Path) -> set[str]:
             characters.update(unescape(NOT_SHOWN.sub("", formula)))
     characters.update(ROOT if characters else "")
     return characters | {UPRIGHT_AND_ITALIC.get(character, character) for character in characters}
-
-
-def cut_font(characters: set[str], target: Path) -> None:
-    """Write a font with these characters, and all sizes of those that grow."""
-    options = subset.Options(
-        flavor="woff",  # WOFF 2 would save 7 kB and need another package
-        layout_features=[],
-        name_IDs=[0, 5, 13, 14],  # copyright, version and licence travel along
-        hinting=False,
-        notdef_outline=True,
-    )
-    font = subset.load_font(str(font_source()), options)
-    draw_primes_large(font)
-    cutter = subset.Subsetter(options)
-    cutter.populate(unicodes=map(ord, characters))
-    cutter.subset(font)
-    subset.save_font(font, str(target), options)
 
 
 def draw_primes_large(font: TTFont) -> None:
