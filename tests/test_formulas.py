@@ -17,7 +17,7 @@ BOXES = """() => Object.fromEntries([...document.querySelectorAll("math")].map((
     part.getBoundingClientRect().height] : null;
   return [formula.querySelector("annotation").textContent.trim(), {
     whole: box(formula), sum: box(formula.querySelector("munderover > mo")),
-    bracket: box(formula.querySelector("mrow > mo"))}];
+    bracket: box([...formula.querySelectorAll("mo")].find((sign) => sign.textContent === "("))}];
 }))"""
 
 
