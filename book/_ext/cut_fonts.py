@@ -9,8 +9,6 @@ from pathlib import Path
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
-from lenet_utils.files import atomic_path
-
 
 def cut_font(
     source: Path,
@@ -40,6 +38,7 @@ def cut_font(
     cutter.populate(unicodes=map(ord, characters))
     cutter.subset(font)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(target) as temporary:
-        subset.save_font(font, str(temporary), options)
+    temporary = target.with_name(f"{target.name}.part")
+    subset.save_font(font, str(temporary), options)
+    temporary.replace(target)
     stamp.write_text(made_from)

@@ -18,8 +18,6 @@ from sphinx.application import Sphinx
 from sphinx.search.en import SearchEnglish
 from sphinx.util.typing import ExtensionMetadata
 
-from lenet_utils.files import atomic_path
-
 MARK = "#"  # before a number: Sphinx's script would skip one without
 TEXTS = "_static/search"
 # 60,000 and 10\,000 and 10{,}000; 1998; 0.95; 2.15.0. What has letters, such as 28x28, is a word.
@@ -77,8 +75,9 @@ def write_text(
     target = Path(app.outdir, TEXTS, f"{page}.js")
     target.parent.mkdir(parents=True, exist_ok=True)
     sections = json.dumps(texts(context["body"]), ensure_ascii=False)
-    with atomic_path(target) as temporary:
-        temporary.write_text(f"addSearchText({json.dumps(page)}, {sections});\n", encoding="utf-8")
+    temporary = target.with_name(f"{target.name}.part")
+    temporary.write_text(f"addSearchText({json.dumps(page)}, {sections});\n", encoding="utf-8")
+    temporary.replace(target)
 
 
 def texts(body: str) -> list[tuple[str, str]]:
