@@ -28,10 +28,17 @@ CHANGED = {
     "````{admonition} T.\nOne. Two.\n```{caption} f\n:alt: A. B.\nCee. Dee.\n```\n````": (
         "````{admonition} T.\nOne.\nTwo.\n```{caption} f\n:alt: A. B.\nCee.\nDee.\n```\n````"
     ),
+    "No. Two.": "No.\nTwo.",
+    "```{list-table} T. U.\n* - One. Two.\n  - Three.\n```": (
+        "```{list-table} T. U.\n* - One.\n    Two.\n  - Three.\n```"
+    ),
+    "```{glossary}\nterm. T\n  One. Two\n  three.\n\nnext\n  Four. Five.\n```": (
+        "```{glossary}\nterm. T\n  One.\n  Two three.\n\nnext\n  Four.\n  Five.\n```"
+    ),
     "One. Two.\n\n- a. B.\n\nThree. Four.": "One.\nTwo.\n\n- a.\n  B.\n\nThree.\nFour.",
 }
 LEFT = [
-    "See Fig. 3, p. 7, pp. 8, eq. 9, et al. A, i.e. B, J. Doe and No. 4.",
+    "See Fig. 3, p. 7, pp. 8, eq. 9, et al. A, i.e. B, J. Doe and eqs. 4.",
     "Half of 2.5 and v1.2 Beta.",
     "So ... it goes on. and on",
     "`One. Two.` and {eval}`'One. Two.'` and [a. B](c. D) and $a. B$",
@@ -41,7 +48,6 @@ LEFT = [
     "| One. Two. |\n|---|\n| Three. Four. |",
     "```python\n# One. Two.\n```",
     "```{code-cell} ipython3\n# One. Two.\n```",
-    "```{list-table}\n* - One. Two.\n```",
     "    One. Two.",
     "$$\nOne. Two.\n$$",
     "% One. Two.",

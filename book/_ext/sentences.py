@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from inline_numbers import NAME, SPAN, SYNTAX
@@ -21,13 +22,14 @@ from myst_parser.parsers.mdit import create_md_parser
 PROSE = {
     *("admonition", "note", "tip", "hint", "important", "warning", "seealso", "dropdown"),
     *("caption", "figure", "exercise", "solution", "playground", "epigraph", "margin"),
+    *("glossary", "list-table"),
     *("grid", "grid-item", "grid-item-card", "card", "tab-set", "tab-item"),
 }
 # A sentence ends in a full stop and what may follow it, before a space and what one begins with.
 END = re.compile(r"[.!?][\"')\]*_]*\x00* +(?=[\"'(\[*_]*[A-Z0-9\x00])")
 # A full stop that ends no sentence, though a capital or a figure follows.
 ABBREVIATION = re.compile(
-    r"(?:\b(?:[A-Z]|pp?|Figs?|figs?|[Ee]qs?|al|e\.g|i\.e|cf|vs|No|Nos|vol|ch|St|Dr|ed|eds)|^\d+)\.$"
+    r"(?:\b(?:[A-Z]|pp?|Figs?|figs?|[Ee]qs?|al|e\.g|i\.e|cf|vs|vol|ch|St|Dr|ed|eds)|^\d+)\.$"
 )
 # What a line must not begin with, for it would be a list, a heading, a quotation or a block.
 BLOCK = re.compile(r"\d+[.)]( |$)|[-+*#>|:%=]( |$)|\$\$|\||```|:::|---|\+\+\+|\([^)]*\)=")
@@ -48,7 +50,9 @@ def formatted(text: str) -> str:
         if token.type == "inline" and is_paragraph(lines[first:after], token.content):
             lines[first:after] = paragraph(lines[first], token.content)
         elif token.type in {"fence", "colon_fence"} and directive(token.info) in PROSE:
-            lines[first + 1 : after - 1] = content(lines[first + 1 : after - 1])
+            inside = lines[first + 1 : after - 1]
+            is_glossary = directive(token.info) == "glossary"
+            lines[first + 1 : after - 1] = glossary(inside) if is_glossary else content(inside)
     return "\n".join(lines)
 
 
@@ -107,6 +111,15 @@ def content(lines: list[str]) -> list[str]:
     margin = min((len(line) - len(line.lstrip()) for line in body if line.strip()), default=0)
     inside = formatted("\n".join(line[margin:] for line in body)).split("\n") if body else []
     return [*lines[:begin], *(" " * margin + line if line else line for line in inside)]
+
+
+def glossary(lines: list[str]) -> list[str]:
+    """Return a glossary's content, in which what a term means stands further in than the term."""
+    result: list[str] = []
+    for is_meaning, group in groupby(lines, key=lambda line: line.startswith(" ")):
+        part = list(group)
+        result += content(part) if is_meaning else part
+    return result
 
 
 def main() -> int:
