@@ -35,10 +35,10 @@ CONSTRUCTS = {
         "$$\\begin{aligned} x &= y \\end{aligned} \\tag{2}$$",
     ),
     "figures": (
-        "```{code-cell} ipython3\nfrom matplotlib.pyplot import figure\nfigure();\n```\n\n"
+        "```{code-cell} ipython3\nfrom matplotlib.pyplot import plot\nplot([0, 1]);\n```\n\n"
         "```{caption} fig-drawn\n:alt: A dot.\nDrawn.\n```\n\n"
         "```{figure} _static/dot.svg\n:name: fig-kept\n:alt: A dot.\nKept, $x$.\n```",
-        "<from matplotlib.pyplot import figure>\n\n**Fig. 1.** Drawn.\n\n"
+        "<from matplotlib.pyplot import plot>\n\n**Fig. 1.** Drawn.\n\n"
         "![A dot.](data:image/svg+xml;base64,PHN2Zy8+)\n\n**Fig. 2.** Kept, $x$.",
     ),
     "numbers": (
