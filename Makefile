@@ -67,7 +67,7 @@ test-all: style ## the same, then run all tests, as a workflow does once a week
 	@$(BIN)/python -m pytest $(TOGETHER) --cov
 
 bench: book ## measure speed and memory into _build/bench.csv; for people to look at, no test does
-	@PYTHONPATH=book/_ext:experiments $(BIN)/python tests/bench.py
+	@PYTHONPATH=book/_ext:experiments:tests/support $(BIN)/python tests/bench.py
 
 mutants: $(READY) ## see whether the tests notice small changes of the code they are about (an hour)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1

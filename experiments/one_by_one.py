@@ -3,7 +3,7 @@
 With one image for each update, PyTorch spends its time on calling functions, not on numbers: about
 5 ms a step for LeNet-5, 100 minutes for the published twenty passes. The same arithmetic written
 out in NumPy takes a tenth. It works on the parameters of a model of `lenet_utils`, in place, and
-tests/test_one_by_one.py checks it against autograd and `SDLM`, step for step.
+tests/experiments/test_one_by_one.py checks it against autograd and `SDLM`, step for step.
 """
 
 from __future__ import annotations

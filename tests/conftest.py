@@ -40,7 +40,7 @@ LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 
 
 # Modules whose tests share nothing that is dear: each test goes to the worker that is free.
-APART = {"test_pages", "test_fuzzing"}
+APART = {"test_pages", "test_damaged_pictures"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

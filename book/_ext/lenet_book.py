@@ -19,8 +19,6 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions below to the moments of a build."""
     # Sphinx makes all pages anew when a setting changes: an edit of our extensions counts as one.

@@ -5,16 +5,16 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
+from building import ROOT
 from safetensors.torch import load_file
 
 from lenet_utils.training.parallel import bytes_from_first, from_first, mean_of_all, own_part
 
-SCRIPT = Path(__file__).with_name("joint_training.py")
+SCRIPT = ROOT / "tests" / "support" / "joint_training.py"
 PATIENCE = 1_800  # seconds: what has not come by then will not come on the busiest machine
 ALONE = [sys.executable]
 TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]

@@ -1,4 +1,4 @@
-"""Damaged pictures for ``predict``: run by tests/test_fuzzing.py with little memory.
+"""Damaged pictures for ``predict``: run by tests/data/test_damaged_pictures.py with little memory.
 
 ``python fuzz_predict.py FOLDER CASES`` makes that many files, in parts, and names the digit in each
 by the command line's own code; an exception, a hang, or a file without its one line ends it.

@@ -1,14 +1,14 @@
 """The page to copy and keep: short, free of the package, and the same network as the package's."""
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
+from building import ROOT
 
 from lenet_utils import C3_TABLE, LeNet5, digit_codes, load_mnist
 
-PAGE = Path(__file__).parents[1] / "book" / "one-page.md"
+PAGE = ROOT / "book" / "one-page.md"
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OPTIONS = re.compile(r"\A(?:(?::[^\n]*\n)+|---\n.*?^---\n)", re.DOTALL | re.MULTILINE)
 
