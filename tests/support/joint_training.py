@@ -1,4 +1,4 @@
-"""What each of the processes of tests/training/test_parallel.py runs: ``torchrun joint_training.py ...``."""
+"""What each process of training/test_parallel.py runs: ``torchrun joint_training.py ...``."""
 
 import os
 import sys
