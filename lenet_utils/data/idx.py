@@ -56,7 +56,7 @@ def read_pixels(name: str, cache: Path) -> Pixels:
     Parameters
     ----------
     name
-        One of `DATASETS`.
+        One of ``DATASETS``.
     cache
         Folder for unpacked and downloaded files.
 

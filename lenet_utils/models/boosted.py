@@ -17,7 +17,7 @@ class Boosted(nn.Module):
     """Networks whose outputs "are simply added": LeCun et al. 1998, preprint p. 13.
 
     Boosted LeNet-4 is ``Boosted([LeNet4(), LeNet4(), LeNet4()])``, trained one after the other: the
-    first as usual, the second on `half_wrong`, the third on `disagreed`.
+    first as usual, the later ones on what ``experiments/boosting.py`` finds hard for the earlier.
 
     Parameters
     ----------

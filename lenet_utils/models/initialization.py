@@ -1,4 +1,4 @@
-"""How a training starts: the rules for first weights, each of which `model.apply` takes."""
+"""How a training starts: the rules for first weights, each of which ``model.apply`` takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["initialize_as_published", "initialize_like_lush"]
 
 
 def initialize_as_published(layer: nn.Module) -> None:
-    """Start a layer anew: weights by fan-in, biases 0; pass it to ``model.apply``.
+    """Start a layer anew: weights by fan-in, biases 0; pass it to ```model.apply```.
 
     Uniform in +/-2.4 / F_i (LeCun et al. 1998, preprint p. 41). Whether the rule held for biases
     is not said there; the authors' later code (Lush) sets them to 0. Which layers have something to
@@ -22,7 +22,7 @@ def initialize_as_published(layer: nn.Module) -> None:
 
 
 def initialize_like_lush(layer: nn.Module) -> None:
-    """Start a layer anew, weights from +/-1 / sqrt(F_i), biases 0; pass it to ``model.apply``.
+    """Start a layer anew, weights from +/-1 / sqrt(F_i), biases 0; pass it to ```model.apply```.
 
     The start of the authors' later code (Lush, 2002). LeNet-5 with RBF units and `SDLM` does
     not learn from the published start, but does from this one: see the chapter "As published".

@@ -28,7 +28,7 @@ Draw = Callable[[Tensor, int], object]
 
 @dataclass(frozen=True)
 class LayerKind:
-    """What there is to know about one class of layers: a row of `KINDS`.
+    """What there is to know about one class of layers: a row of ``KINDS``.
 
     The functions are called with the layer itself, so that its own geometry decides.
 

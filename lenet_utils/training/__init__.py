@@ -5,7 +5,7 @@ from .curvature import diagonal_curvature
 from .evaluation import Evaluation, evaluate
 from .fitting import automatic_device, fit
 from .gradients import layer_gradient_norms
-from .history import History, Recorder
+from .history import History
 from .prediction import PRETRAINED, Prediction, Trained, load_trained, predict
 from .schedules import PUBLISHED_RATES, one_cycle, published_schedule
 from .sdlm import SDLM
@@ -18,7 +18,6 @@ __all__ = [
     "Evaluation",
     "History",
     "Prediction",
-    "Recorder",
     "Trained",
     "automatic_device",
     "diagonal_curvature",

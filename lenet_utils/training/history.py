@@ -21,7 +21,7 @@ from .step import Learner
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
     import pandas as pd
 
-__all__ = ["History", "Recorder"]
+__all__ = ["History"]
 
 REPORT_EVERY = 50  # steps between looks at the loss; each look waits for the device
 STEP_COLUMNS = ["epoch", "step", "loss", "error", "learning_rate"]
