@@ -18,6 +18,8 @@ LANGUAGE = {
     "nbconvert_exporter": "python",
     "pygments_lexer": "ipython3",
 }
+# How JupyterLab names the kernel that ipykernel installs, in this order.
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 # What jupyterlab-myst writes into a cell of prose whose numbers it has shown.
 SHOWN = [{"expression": "n", "result": {"status": "ok", "data": {"text/plain": "1"}}}]
 
@@ -40,6 +42,7 @@ def test_opening_and_saving_changes_nothing(manager, chapter):
     path = f"{chapter}.md"
     notebook = manager.get(path, type="notebook", content=True)["content"]
     notebook["metadata"]["language_info"] = LANGUAGE
+    notebook["metadata"]["kernelspec"] = KERNEL
     for number, cell in enumerate(notebook["cells"], 1):
         if cell["cell_type"] == "code":
             cell["execution_count"] = number
