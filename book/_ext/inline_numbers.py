@@ -20,12 +20,15 @@ from __future__ import annotations
 import ast
 import re
 from copy import deepcopy
+from functools import cache
 from textwrap import dedent
 from typing import Any
 
 import myst_nb.sphinx_
 from docutils import nodes
+from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
 from myst_nb.core.read import NbReader, create_nb_reader
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
@@ -172,10 +175,21 @@ def without_code(prose: str) -> str:
     return FENCE.sub(lambda fence: " " * len(fence[0]), "\n".join(lines))
 
 
+@cache
+def parser() -> MarkdownIt:
+    """Return the parser of blocks, which takes longer to make than a page to parse."""
+    return create_md_parser(SYNTAX, RendererHTML)
+
+
+def blocks(text: str) -> list[Token]:
+    """Return what blocks a text has, with their lines."""
+    return parser().parse(text)
+
+
 def lines_of_code(prose: str) -> set[int]:
     """Return the numbers of the lines that are code or comments."""
     lines, found = prose.split("\n"), set()
-    for token in create_md_parser(SYNTAX, RendererHTML).parse(prose):
+    for token in blocks(prose):
         if token.map is None:
             continue
         first, after = token.map

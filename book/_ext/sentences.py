@@ -15,9 +15,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from inline_numbers import NAME, SPAN, SYNTAX
-from markdown_it.renderer import RendererHTML
-from myst_parser.parsers.mdit import create_md_parser
+from inline_numbers import NAME, SPAN, blocks
 
 PROSE = {
     *("admonition", "note", "tip", "hint", "important", "warning", "seealso", "dropdown"),
@@ -43,7 +41,7 @@ def formatted(text: str) -> str:
     """Return Markdown with one sentence a line."""
     lines = text.split("\n")
     # From the end, so that the numbers of the lines before stay right.
-    for token in reversed(create_md_parser(SYNTAX, RendererHTML).parse(text)):
+    for token in reversed(blocks(text)):
         if token.map is None:
             continue
         first, after = token.map
