@@ -48,7 +48,7 @@ page: $(READY) ## build one chapter while writing it, without the others: make p
 
 pdf: $(READY) ## print the whole book into _build/pdf/book.pdf and beside its pages; needs a Chromium
 	@$(BUILD) --builder singlehtml
-	@$(BIN)/python book/_ext/make_pdf.py _build/singlehtml/book/intro.html _build/pdf/book.pdf
+	@PYTHONPATH=book/_ext $(BIN)/python -m printing.make_pdf _build/singlehtml/book/intro.html _build/pdf/book.pdf
 	@$(BUILD)
 
 style: $(READY) ## check style and types

@@ -22,8 +22,8 @@ import runs
 import speed
 import torch
 from building import HTML, ROOT
-from chromium import FLAGS, MISSING, find_chromium
 from playwright.sync_api import sync_playwright
+from printing.chromium import FLAGS, MISSING, find_chromium
 
 from lenet_utils import load_mnist
 

@@ -15,11 +15,11 @@ from lenet_utils import load_mnist
 SLOW = {
     "test_book",
     "test_brand",
+    "test_builds",
     "test_execution",
     "test_experiments",
     "test_formulas",
     "test_javascript",
-    "test_lenet_book",
     "test_main",
     "test_notebooks",
     "test_one_page",

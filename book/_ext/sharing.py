@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from docutils import nodes
-from lenet_book import repository_address
-from notebook_buttons import github_name
+from repository import github_name, repository_address
 from sphinx.application import Sphinx
 
 NEEDS_ADDRESS = ("og:url", "og:image")  # Open Graph wants whole addresses

@@ -10,11 +10,10 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import kernels
 import pytest
 from building import FRONT_MATTER, JUPYTER_BOOK, build, start_book, write_page
-from execution import Chapter, in_order
-from execution_cache import is_kept, keep, last_seconds, package_digest, prune
+from execution import Chapter, in_order, kernels
+from execution.cache import is_kept, keep, last_seconds, package_digest, prune
 from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -178,8 +177,8 @@ def test_a_chapter_is_run_as_other_extensions_leave_it(small_book):
         "def fill(app, page, content):\n    content[0] = content[0].replace('NUMBER', '6 * 7')\n"
     )
     config = small_book / "_config.yml"
-    extension = "    lenet_book: book/_ext\n"
-    config.write_text(config.read_text().replace(extension, extension + "    fill: book/_ext\n", 1))
+    ours = "  local_extensions:\n"
+    config.write_text(config.read_text().replace(ours, ours + "    fill: book/_ext\n", 1))
     write_page(small_book, cell("print(NUMBER)"))
     result = build(small_book)
     assert result.returncode == 0, result.stdout[-4000:]

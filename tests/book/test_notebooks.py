@@ -2,7 +2,6 @@
 
 import ast
 import base64
-import importlib
 import json
 import re
 import shutil
@@ -20,6 +19,7 @@ from constructs import CONSTRUCTS
 from fresh_environment import build_wheel, execute, make_environment
 from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
+from notebooks.first_cell import setup_source
 
 # What single chapters import and readers need not have: the first cell installs it.
 FURTHER = {"lenet-1": ("lightning", "torchmetrics"), "rivals": ("scikit-learn",)}
@@ -179,13 +179,6 @@ def test_with_a_repository_colab_and_binder_open_what_is_published(sample, tmp_p
     }
 
 
-def test_a_repository_elsewhere_has_no_colab(extensions):
-    buttons = extensions.import_module("notebook_buttons")
-    assert buttons.github_name("https://github.com/me/lenet") == "me/lenet"
-    for address in (None, "", "https://gitlab.com/me/lenet", "https://github.com/me"):
-        assert buttons.github_name(address) is None
-
-
 def test_the_button_downloads_the_notebook_from_a_folder(sample, browser, tmp_path):
     book, content = sample
     page = browser.new_page()
@@ -204,13 +197,6 @@ def test_the_button_downloads_the_notebook_from_a_folder(sample, browser, tmp_pa
 
 
 @pytest.fixture
-def extensions(monkeypatch):
-    """Importing from the folder of the book's extensions."""
-    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
-    return importlib
-
-
-@pytest.fixture
 def shell():
     """An IPython whose `%pip` only writes down what it is asked for."""
     shell = InteractiveShell()
@@ -219,10 +205,9 @@ def shell():
     return shell
 
 
-def test_only_what_is_missing_is_installed(extensions, shell):
-    setup = extensions.import_module("notebook_setup")
+def test_only_what_is_missing_is_installed(shell):
     cells = ["%time import os\nimport numpy, sklearn.svm", "from nowhere.at import all"]
-    source = setup.setup_source(cells, "https://github.com/me/lenet")
+    source = setup_source(cells, "https://github.com/me/lenet")
     needed = ast.literal_eval(re.search(r"needed = (\{[^}]*\})", source)[1])
     assert needed == {
         "lenet_utils": "git+https://github.com/me/lenet",
@@ -235,9 +220,8 @@ def test_only_what_is_missing_is_installed(extensions, shell):
     assert shell.asked[1] == "install --quiet git+https://github.com/me/lenet nowhere scikit-learn"
 
 
-def test_without_a_repository_the_cell_says_what_to_do(extensions, shell):
-    setup = extensions.import_module("notebook_setup")
-    source = setup.setup_source(["import torch"], None)
+def test_without_a_repository_the_cell_says_what_to_do(shell):
+    source = setup_source(["import torch"], None)
     shell.run_cell(source).raise_error()
     assert shell.asked == []
     result = shell.run_cell(source.replace('"lenet_utils")', '"lenet_utils_is_not_here")'))

@@ -4,10 +4,10 @@ import re
 from io import BytesIO
 from urllib.parse import unquote, urlsplit
 
-import make_pdf
 import pytest
 from bs4 import BeautifulSoup
 from building import CHAPTERS, HTML, ROOT, build, write_page
+from printing import make_pdf
 from pypdf import PdfReader
 
 ONE_PAGE = ROOT / "_build" / "singlehtml" / "book" / "intro.html"

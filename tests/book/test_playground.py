@@ -4,7 +4,6 @@ import base64
 import io
 import re
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -12,13 +11,11 @@ import torch
 from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
 from building import ROOT, build, long, start_book
 from PIL import Image
+from playground import networks
+from playground.networks import OFFERED
 from torch import nn
 
 from lenet_utils import LeNet5, evaluate, layer_outputs, load_mnist, prepare_digit, scale, summary
-
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import network_scripts
-from network_scripts import OFFERED
 
 PAGE = """# A page
 
@@ -542,7 +539,7 @@ def test_only_pages_with_panels_load_the_scripts(book):
 def test_a_layer_the_browser_does_not_know_is_refused():
     relu = LeNet5(activation=nn.ReLU())
     with pytest.raises(TypeError, match="has no layer like c1"):
-        network_scripts.describe_layer("c1", relu.c1)
+        networks.describe_layer("c1", relu.c1)
     largest = LeNet5(pooling=lambda maps: nn.MaxPool2d(2))
     with pytest.raises(TypeError, match="no layer like s2"):
-        network_scripts.describe_layer("s2", largest.s2)
+        networks.describe_layer("s2", largest.s2)

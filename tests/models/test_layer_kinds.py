@@ -3,10 +3,10 @@
 import inspect
 import sys
 
-import network_scripts
 import pytest
 import torch
 import torch.nn.functional as F
+from playground import networks
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -59,7 +59,7 @@ def test_a_layer_without_a_row_is_refused_with_the_row_to_add():
         summary,
         architecture,
         lambda model: diagonal_curvature(model, images, labels, squared_error),
-        lambda model: network_scripts.describe_layer("s2", model.s2),
+        lambda model: networks.describe_layer("s2", model.s2),
     ):
         with pytest.raises(TypeError, match=message):
             use(model)
@@ -251,14 +251,14 @@ def test_it_is_started():
 @pytest.mark.usefixtures("strips")
 def test_it_is_written_for_the_page():
     layer = nn.Sequential(Strips(2), ScaledTanh())
-    written = network_scripts.describe_layer("s2", layer)
+    written = networks.describe_layer("s2", layer)
     assert {key: written[key] for key in ("name", "kind", "window")} == {
         "name": "S2",
         "kind": "strips",
         "window": [2, 4],
     }
-    assert written["weight"] == network_scripts._base64(layer[0].weight)
-    assert written["bias"] == network_scripts._base64(layer[0].bias)
+    assert written["weight"] == networks._base64(layer[0].weight)
+    assert written["bias"] == networks._base64(layer[0].bias)
     assert written["squash"] == {"amplitude": 1.7159, "slope": 2 / 3}
 
 
@@ -275,15 +275,15 @@ def test_it_is_written_for_the_page():
 )
 def test_what_the_page_does_not_do_is_not_written(parts):
     with pytest.raises(TypeError, match=r"network\.js has no layer like f6"):
-        network_scripts.describe_layer("f6", nn.Sequential(*parts))
+        networks.describe_layer("f6", nn.Sequential(*parts))
 
 
 @pytest.mark.parametrize("option", [{"padding": 1}, {"dilation": 2}, {"groups": 2}])
 def test_nor_is_a_convolution_with_more_to_it(option):
     with pytest.raises(ValueError, match=f"convolutions must have .* got .*{next(iter(option))}"):
-        network_scripts.describe_layer("c1", nn.Conv2d(2, 2, 3, **option))
+        networks.describe_layer("c1", nn.Conv2d(2, 2, 3, **option))
     with pytest.raises(ValueError, match="kernels must be square"):
-        network_scripts.describe_layer("c1", nn.Conv2d(2, 2, (3, 5)))
+        networks.describe_layer("c1", nn.Conv2d(2, 2, (3, 5)))
 
 
 # --- Starting anew --------------------------------------------------------------------------------

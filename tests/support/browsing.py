@@ -4,7 +4,7 @@ import os
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from chromium import FLAGS, MISSING, find_chromium
+from printing.chromium import FLAGS, MISSING, find_chromium
 
 __all__ = [
     "COLOUR_RULES",

@@ -8,7 +8,9 @@ fetches the notebooks from `gh-pages` when it starts.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
+
+from repository import github_name
 
 BRANCH = "gh-pages"
 
@@ -66,13 +68,6 @@ def launch_group(links: list[tuple[str, str, str]]) -> dict[str, Any]:
         "tooltip": "Run this chapter",
         "label": "launch-buttons",
     }
-
-
-def github_name(repository: str | None) -> str | None:
-    """Return OWNER/NAME of a repository on GitHub, None for any other."""
-    parts = urlsplit(repository or "")
-    name = parts.path.strip("/")
-    return name if parts.hostname == "github.com" and name.count("/") == 1 else None
 
 
 def colab(name: str, notebook: str) -> str:

@@ -7,7 +7,7 @@ The directive `playground` puts one on a page:
     ```
 
 The panels themselves are scripts in book/_static/playground. Pages that have one load them, and
-with them the networks they need, which `network_scripts` writes from the package's own weights.
+with them the networks they need, which `networks` writes from the package's own weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from execution_cache import package_digest
+from execution.cache import package_digest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
@@ -100,10 +100,10 @@ def write_networks(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir, "_static", DATA)
     stamp = folder / "made-from"
-    made_from = f"{package_digest(Path(app.srcdir))} {app.config.lenet_book_sources}"
+    made_from = f"{package_digest(Path(app.srcdir))} {app.config.extension_sources}"
     if stamp.is_file() and stamp.read_text() == made_from:
         return
-    from network_scripts import write_scripts  # it imports PyTorch: only where there is need
+    from .networks import write_scripts  # it imports PyTorch: only where there is need
 
     write_scripts(folder)
     stamp.write_text(made_from)

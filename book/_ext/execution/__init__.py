@@ -1,7 +1,7 @@
 """Run the chapters before Sphinx reads them: side by side, and only those that must run.
 
 myst-nb would run each chapter when its turn to be read comes, one after the other. This puts their
-results into the cache where myst-nb looks first (see `execution_cache`), so that it finds them all.
+results into the cache where myst-nb looks first (see `cache`), so that it finds them all.
 
 A chapter that measures time says ``execution: {alone: true}`` in its front matter, and nothing
 runs beside it.
@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from execution_cache import is_kept, keep, last_seconds
 from inline_numbers import reader_with_numbers
 from jupyter_cache import get_cache
-from kernels import Failure, Run
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.nb_to_tokens import nb_node_to_dict
 from myst_nb.core.read import MystMetadataParsingError
@@ -29,6 +27,9 @@ from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+
+from .cache import is_kept, keep, last_seconds
+from .kernels import Failure, Run
 
 LOGGER = logging.getLogger(__name__)
 SETTINGS = {"alone", "timeout", "allow_errors"}  # the last two are jupyter-cache's own

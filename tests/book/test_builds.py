@@ -1,11 +1,10 @@
-"""The Sphinx extension and the settings, tried on throw-away books of one page."""
+"""What a build says, runs and makes anew, tried on throw-away books of one page."""
 
-import importlib.util
 import re
 from pathlib import Path
 
-import pytest
-from building import ROOT, build, write_page
+from building import build, write_page
+from fresh_pages import sources_digest
 
 # Each run leaves a mark, so that runs can be counted.
 COUNTING_CELL = """
@@ -14,15 +13,6 @@ with open("runs.txt", "a") as runs:
     runs.write("x")
 ```
 """
-
-
-@pytest.fixture(scope="module")
-def extension():
-    path = ROOT / "book" / "_ext" / "lenet_book.py"
-    spec = importlib.util.spec_from_file_location("lenet_book", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def runs(book: Path) -> int:
@@ -72,34 +62,11 @@ def test_cells_run_again_only_when_they_must(small_book):
     assert "source-repository-button" not in page
 
 
-@pytest.mark.parametrize(
-    ("origin", "address"),
-    [
-        ("https://github.com/me/lenet.git", "https://github.com/me/lenet"),
-        ("https://github.com/me/lenet/", "https://github.com/me/lenet"),
-        ("https://someone:secret@github.com/me/lenet", "https://github.com/me/lenet"),
-        ("git@github.com:me/le.net.git", "https://github.com/me/le.net"),
-        ("ssh://git@github.com/me/lenet.git", "https://github.com/me/lenet"),
-        (
-            "ssh://git@gitlab.example.org:2222/group/me/lenet",
-            "https://gitlab.example.org/group/me/lenet",
-        ),
-        ("https://gitlab.com/group/sub/lenet.git", "https://gitlab.com/group/sub/lenet"),
-        ("/srv/git/lenet.git", None),
-        ("../lenet", None),
-        ("file:///srv/github.com/me/lenet", None),
-        ("https://example.org/me/lenet.git", None),
-        ("https://notgithub.example/me/lenet", None),
-        ("", None),
-    ],
-)
-def test_remotes_become_web_addresses(extension, origin, address):
-    assert extension.web_address(origin) == address
-
-
-def test_the_workflow_names_the_repository(extension, tmp_path, monkeypatch):
-    monkeypatch.setenv("GITHUB_REPOSITORY", "me/lenet")
-    monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
-    assert extension.repository_address(tmp_path) == "https://github.com/me/lenet"
-    monkeypatch.delenv("GITHUB_REPOSITORY")
-    assert extension.repository_address(tmp_path) is None
+def test_an_edit_of_an_extension_counts_wherever_it_lies(tmp_path):
+    module = tmp_path / "below" / "module.py"
+    module.parent.mkdir()
+    module.write_text("before")
+    before = sources_digest(tmp_path)
+    assert sources_digest(tmp_path) == before
+    module.write_text("after")
+    assert sources_digest(tmp_path) != before

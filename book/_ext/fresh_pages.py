@@ -1,4 +1,6 @@
-"""A build that failed, or was stopped, is no starting point for the next.
+"""When all pages are made anew: after a change of our extensions, and after a build that failed.
+
+A build that failed, or was stopped, is no starting point for the next.
 
 Sphinx 7 saves what it has read before it is done, faults included, and with ``--keep-going`` it
 keeps that even where a warning fails the build. The next build would read nothing again, hence see
@@ -9,6 +11,7 @@ are not run again for it: their results are in the execution cache.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,19 @@ UNFINISHED = "unfinished"
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Look for the mark before Sphinx loads what it saved; set it and take it away."""
+    # Sphinx makes all pages anew when a setting changes: an edit of our extensions counts as one.
+    app.add_config_value("extension_sources", sources_digest(Path(__file__).parent), "env", str)
     app.connect("config-inited", forget_failed_build)
     # After the chapters have run: when one fails, nothing is read and nothing changes.
     app.connect("env-before-read-docs", set_mark, priority=900)
     app.connect("build-finished", remove_mark, priority=900)  # others may still warn before
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def sources_digest(folder: Path) -> str:
+    """Return a hash of all Python files in a folder and below it."""
+    sources = sorted(folder.rglob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def mark(app: Sphinx) -> Path:

@@ -1,6 +1,6 @@
 """Print the book: the page with all chapters becomes a PDF with contents and page numbers.
 
-    python book/_ext/make_pdf.py _build/singlehtml/book/intro.html _build/pdf/book.pdf
+    PYTHONPATH=book/_ext python -m printing.make_pdf PAGE.html BOOK.pdf
 
 The printing is done by the reader's own Chromium, twice: only the first print tells on which page
 a chapter begins.
@@ -14,9 +14,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from chromium import FLAGS, MISSING, find_chromium
 from playwright.sync_api import Browser, sync_playwright
 from pypdf import PdfReader
+
+from .chromium import FLAGS, MISSING, find_chromium
 
 HERE = Path(__file__).parent
 FOOTER = (
@@ -62,7 +63,7 @@ def print_book(browser: Browser, source: Path) -> bytes:
     page.goto(beside_its_pictures(source).as_uri())
     page.emulate_media(media="print")
     page.evaluate(SETTLED)
-    page.evaluate(f"({(HERE / 'print.js').read_text(encoding='utf-8')})", page.title())
+    page.evaluate(f"({(HERE / 'contents.js').read_text(encoding='utf-8')})", page.title())
     page.add_style_tag(path=HERE / "print.css")
     page.evaluate(NUMBER, starting_pages(page.pdf(**LOOK)))
     pdf = page.pdf(**LOOK)

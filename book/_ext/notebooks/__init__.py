@@ -25,11 +25,12 @@ from jupyter_cache import get_cache
 from myst_nb.sphinx_ import NbMetadataCollector
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_buttons import add_buttons
-from notebook_setup import setup_source
-from page_markdown import PageConverter
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+
+from .buttons import add_buttons
+from .first_cell import setup_source
+from .page_markdown import PageConverter
 
 FOLDER = "notebooks"  # in the built book
 # The page's numbers are text here: few programs would compute them anew.

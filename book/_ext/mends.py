@@ -1,0 +1,58 @@
+"""Mends of pages: scripts that nobody uses go, and slips that screen readers stumble over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.typing import ExtensionMetadata
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Mend pages when others have written them."""
+    app.connect("doctree-resolved", drop_thebe_settings, priority=900)
+    app.connect("html-page-context", drop_thebe_scripts, priority=900)
+    app.connect("html-page-context", mend_page_body, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def drop_thebe_settings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Remove what sphinx-thebe appends to each page; Jupyter Book loads it and we do not use it."""
+    for node in list(doctree.findall(nodes.raw)):
+        if "text/x-thebe-config" in node.astext() or "kernelName =" in node.astext():
+            node.parent.remove(node)
+
+
+def drop_thebe_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Remove sphinx-thebe's scripts: one is put in twice, and it names another host."""
+
+    def of_thebe(script: Any) -> bool:
+        filename, attributes = getattr(script, "filename", ""), getattr(script, "attributes", {})
+        return "thebe" in f"{filename} {attributes.get('body', '')}".lower()
+
+    context["script_files"] = [s for s in context["script_files"] if not of_thebe(s)]
+    context["css_files"] = [s for s in context["css_files"] if not of_thebe(s)]
+
+
+# What screen readers stumble over in generated pages, and what is put there instead.
+MENDED_HTML = {
+    # pandas heads the column of row labels with an empty header cell.
+    "<th></th>": "<td></td>",
+    # The same in a table written in Markdown.
+    '<th class="head"><p></p></th>': "<td></td>",
+    # myst-nb names its folded cells otherwise than they read ("Show code cell source").
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    # Sphinx puts entries of a role that ARIA has withdrawn into the list of references.
+    'role="doc-biblioentry"': 'role="listitem"',
+}
+
+
+def mend_page_body(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Mend accessibility slips in what pandas, myst-nb and Sphinx write."""
+    for slip, mended in MENDED_HTML.items():
+        context["body"] = context.get("body", "").replace(slip, mended)
