@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from runs import arguments, fit_whole, is_recorded, provenance, record
+from recording import arguments, fit_whole, is_recorded, provenance, record
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 

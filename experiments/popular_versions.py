@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from runs import RESULTS, fit_whole, provenance, read_rows, run_all
+from recording import RESULTS, fit_whole, provenance, read_rows, run_all
 from torch import nn
 
 from lenet_utils import LeNet, LeNet5, Splits, evaluate, load_mnist, one_cycle
@@ -176,10 +176,9 @@ def main(given: Iterable[str] | None = None) -> Path:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 on")
     parser.add_argument("--out", type=Path, default=RESULTS / "popular_versions.csv", help="CSV")
-    parser.add_argument("--scheduler", help="address of a Dask scheduler; none: this machine")
     options = parser.parse_args(None if given is None else list(given))
-    run_all(run, choosing(), options.out, options.scheduler)
-    run_all(run, final(read_rows(options.out), options.seeds), options.out, options.scheduler)
+    run_all(run, choosing(), options.out)
+    run_all(run, final(read_rows(options.out), options.seeds), options.out)
     return options.out
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from paper_table import plan, trained
-from runs import RESULTS, record
+from recording import RESULTS, record
 
 from lenet_utils.models import save_weights
 from lenet_utils.models.base import WEIGHTS

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from runs import RESULTS, all_training_digits, fit_whole, provenance, run_all
+from recording import RESULTS, all_training_digits, fit_whole, provenance, run_all
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge, RidgeClassifier
@@ -216,9 +216,8 @@ def main(given: Iterable[str] | None = None) -> Path:
     parser.add_argument("--rows", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 on (default 3)")
     parser.add_argument("--out", type=Path, default=RESULTS / "rivals.csv", help="the CSV")
-    parser.add_argument("--scheduler", help="address of a Dask scheduler; none: this machine")
     options = parser.parse_args(None if given is None else list(given))
-    run_all(run, plan(options.rows, options.seeds), options.out, options.scheduler)
+    run_all(run, plan(options.rows, options.seeds), options.out)
     return options.out
 
 

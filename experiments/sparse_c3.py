@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
-from runs import arguments, fit_whole, is_recorded, provenance, record
+from recording import arguments, fit_whole, is_recorded, provenance, record
 from torch import nn
 
 from lenet_utils import (

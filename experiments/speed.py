@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from loops import (
     train_with_lightning,
     tutorial_digits,
 )
-from runs import RESULTS, all_training_digits, fit_whole, provenance, record, workers_here
+from recording import RESULTS, all_training_digits, fit_whole, process, provenance, record
 
 from lenet_utils import LeNet5, evaluate, load_mnist, summary
 
@@ -257,10 +258,14 @@ def sweep(sizes: Sizes, folder: Path) -> Iterator[Row]:
     """Time four trainings that have nothing to do with each other, on one worker and on two."""
     for repeat in range(sizes.few_repeats):
         for count in (1, 2):
-            with workers_here(count) as client:
-                client.gather(client.map(one_training, range(count), digits=128, pure=False))
+            with ExitStack() as stack:
+                workers = [stack.enter_context(process()) for _ in range(count)]
+                for worker in workers:
+                    worker.submit(one_training, 0, digits=128).result()
                 started = time.perf_counter()
-                client.gather(client.map(one_training, range(4), digits=sizes.digits, pure=False))
+                runs = [workers[n % count].submit(one_training, n, sizes.digits) for n in range(4)]
+                for run in runs:
+                    run.result()
                 seconds = time.perf_counter() - started
             yield row("four trainings", f"workers: {count}", repeat, seconds)
 

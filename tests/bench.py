@@ -18,7 +18,7 @@ from pathlib import Path
 import loops
 import numpy as np
 import pandas as pd
-import runs
+import recording
 import speed
 import torch
 from building import HTML, ROOT
@@ -67,7 +67,7 @@ def training(folder):
 
     def fit():
         return partial(
-            runs.fit_whole, loops.network(), digits, epochs=1, batch_size=100, device="cpu",
+            recording.fit_whole, loops.network(), digits, epochs=1, batch_size=100, device="cpu",
             progress=False,
         )  # fmt: skip
 
@@ -176,7 +176,7 @@ def main():
     table["ratio to the first"] = table["median"] / first
     print(table.to_string(index=False, float_format="{:.4g}".format))
     OUT.parent.mkdir(exist_ok=True)
-    rows.assign(**runs.provenance(), measured=time.strftime("%F %T")).to_csv(OUT, index=False)
+    rows.assign(**recording.provenance(), measured=time.strftime("%F %T")).to_csv(OUT, index=False)
     print(f"All values: {OUT.relative_to(ROOT)}")
 
 

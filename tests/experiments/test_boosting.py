@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from boosting import disagreed, distorted_forever, half_wrong
+from paper.boosting import disagreed, distorted_forever, half_wrong
 from refusing import DIGITS, IMAGES, refusals
 from torch import nn
 

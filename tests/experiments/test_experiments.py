@@ -7,7 +7,7 @@ from pathlib import Path
 import activations
 import pandas as pd
 import pytest
-import runs
+import recording
 import sparse_c3
 import torch
 from building import long
@@ -32,12 +32,12 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def sparse_rows() -> pd.DataFrame:
-    return runs.read_rows(runs.RESULTS / "sparse_c3.csv")
+    return recording.read_rows(recording.RESULTS / "sparse_c3.csv")
 
 
 @pytest.fixture(scope="module")
 def activation_rows() -> pd.DataFrame:
-    return runs.read_rows(runs.RESULTS / "activations.csv")
+    return recording.read_rows(recording.RESULTS / "activations.csv")
 
 
 def assert_complete(rows: pd.DataFrame) -> None:
@@ -78,7 +78,7 @@ def test_activations_are_complete(activation_rows: pd.DataFrame) -> None:
 
 
 def test_every_run_has_its_whole_curve(activation_rows: pd.DataFrame) -> None:
-    curves = runs.read_rows(runs.RESULTS / "activations_curves.csv")
+    curves = recording.read_rows(recording.RESULTS / "activations_curves.csv")
     ends = curves.groupby(KEY)["step"].max()
     judged = curves.groupby(KEY)["validation_error"].count()
     assert set(ends.index) == set(activation_rows.set_index(KEY).index)
@@ -103,7 +103,7 @@ def test_slice_of_sparse_c3_comes_out_as_recorded(sparse_rows, variant: str) -> 
 def test_slice_of_activations_comes_out_as_recorded(activation_rows, variant: str) -> None:
     again, curve = activations.run(variant, **activations.SLICE)
     assert_as_recorded(activation_rows, again)
-    old = runs.read_rows(runs.RESULTS / "activations_curves.csv")
+    old = recording.read_rows(recording.RESULTS / "activations_curves.csv")
     old = old[(old["variant"] == variant) & (old["train_size"] == again["train_size"])]
     assert curve["loss"].to_list() == pytest.approx(old["loss"].to_list(), rel=TOLERANCE)
 
@@ -191,7 +191,7 @@ def test_half_a_training_is_no_result() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runs.fit_whole(LeNet5(), digits, epochs=1, criterion=stopped, progress=False)
+        recording.fit_whole(LeNet5(), digits, epochs=1, criterion=stopped, progress=False)
 
 
 def test_more_digits_than_there_are_is_refused(command, capsys) -> None:
@@ -212,16 +212,16 @@ def test_more_seeds_keep_the_old_ones(command, monkeypatch) -> None:
 def test_same_run_replaces_its_rows(tmp_path) -> None:
     run = {"variant": "table", "seed": 0, "train_size": 64, "epochs": 1}
     path = tmp_path / "x.csv"
-    runs.record(path, [{**run, "step": 1}, {**run, "step": 2}])
-    runs.record(path, [{**run, "seed": 1, "step": 7}])
-    runs.record(path, [{**run, "step": 3}])
-    assert runs.read_rows(path)[["seed", "step"]].to_numpy().tolist() == [[1, 7], [0, 3]]
+    recording.record(path, [{**run, "step": 1}, {**run, "step": 2}])
+    recording.record(path, [{**run, "seed": 1, "step": 7}])
+    recording.record(path, [{**run, "step": 3}])
+    assert recording.read_rows(path)[["seed", "step"]].to_numpy().tolist() == [[1, 7], [0, 3]]
 
 
 def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     run = {"variant": "table", "seed": 0, "train_size": 64, "epochs": 1}
     path = tmp_path / "x.csv"
-    runs.record(path, [run])
+    recording.record(path, [run])
     before = path.read_bytes()
 
     def half_written(frame, target, **_) -> None:
@@ -230,13 +230,13 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", half_written)
     with pytest.raises(OSError, match="no space"):
-        runs.record(path, [{**run, "seed": 1}])
+        recording.record(path, [{**run, "seed": 1}])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_origin_is_told() -> None:
-    origin = runs.provenance()
+    origin = recording.provenance()
     assert list(origin) == ORIGIN
     assert origin["torch"] == torch.__version__
     assert origin["threads"] == 1

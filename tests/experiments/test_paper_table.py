@@ -1,25 +1,20 @@
-"""The table's runs: what they train on, how they are shared out, what a dead worker costs."""
+"""The table's runs: what they train on, how they are shared out, what a killed one costs."""
 
 import copy
-import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import paper_table
 import pytest
-import runs
+import recording
 import torch
+from paper.recipes import RECIPES, as_published, boosted
+from paper.rows import ROWS
 
 from lenet_utils import SDLM, Digits, LeNet1989, fit, published_schedule
-
-EXPERIMENTS = Path(paper_table.__file__).parent
-RUN = {"row": "LeNet-5", "recipe": "as published", "train_size": 60_000, "epochs": 20}
 
 
 @pytest.fixture(autouse=True)
@@ -41,24 +36,24 @@ def test_final_runs_take_all_training_digits_and_choosing_ones_leave_some():
 
 
 def test_the_whole_table_has_the_slices_too():
-    assert len(list(paper_table.slices(paper_table.ROWS, paper_table.RECIPES))) == 20
-    assert list(paper_table.slices(["LeNet-5"], paper_table.RECIPES)) == []
-    assert list(paper_table.slices(paper_table.ROWS, ["modern"])) == []
+    assert len(list(paper_table.slices(ROWS, RECIPES))) == 20
+    assert list(paper_table.slices(["LeNet-5"], RECIPES)) == []
+    assert list(paper_table.slices(ROWS, ["modern"])) == []
 
 
 def plan(choose=False):
-    return paper_table.plan(paper_table.ROWS, paper_table.RECIPES, seeds=1, choose=choose)
+    return paper_table.plan(ROWS, RECIPES, seeds=1, choose=choose)
 
 
 def test_fit_runs_the_published_recipe_too():
     """One image for each update, one order in all passes, the rates and curvatures of the paper."""
     torch.manual_seed(7)
     digits = Digits(torch.rand(6, 1, 16, 16), torch.arange(6))
-    row, model = paper_table.ROWS["1989 net"], LeNet1989()
+    row, model = ROWS["1989 net"], LeNet1989()
     model.apply(row.start)
     other, before = copy.deepcopy(model), copy.deepcopy(model.state_dict())
     as_started = replace(row, start=lambda layer: None)
-    paper_table.as_published(as_started, model, digits, 3, 20, lambda: None)
+    as_published(as_started, model, digits, 3, 20, lambda: None)
     optimizer = SDLM(other.parameters(), lr=row.first_rate)
     fit(
         other, digits, epochs=20, batch_size=1, shuffle="once", seed=3, optimizer=optimizer,
@@ -72,14 +67,14 @@ def test_fit_runs_the_published_recipe_too():
 
 
 def test_digits_of_the_rows():
-    train, test = paper_table.ROWS["LeNet-5"].digits()
+    train, test = ROWS["LeNet-5"].digits()
     assert train.images.shape == (60_000, 1, 32, 32)
     assert len(test) == 10_000
-    train, test = paper_table.ROWS["1989 net"].digits()
+    train, test = ROWS["1989 net"].digits()
     assert (train.images.shape, len(test)) == ((7_291, 1, 16, 16), 2_007)
     assert train.images.min() == pytest.approx(-1, abs=1e-5)
     assert train.images.max() == pytest.approx(1, abs=1e-2)
-    train, _ = paper_table.ROWS["LeNet-1 [16x16]"].digits()
+    train, _ = ROWS["LeNet-1 [16x16]"].digits()
     assert train.images.shape == (60_000, 1, 28, 28)
     margin = train.images.clone()
     margin[..., 6:22, 6:22] = -0.1
@@ -104,16 +99,16 @@ def test_a_choosing_run_never_reads_the_test_set(monkeypatch):
 def test_boosting_trains_three_networks_each_on_its_own_digits(monkeypatch, recipe, later):
     """The first learns from distorted digits; ``later`` says whether the others' are, once more."""
     seen = []
-    real = paper_table.RECIPES[recipe]
+    real = RECIPES[recipe]
 
     def spying(row, model, train, *rest):
         seen.append((row.distorted, len(train), train.images))
         return real(row, model, train, *rest)
 
-    monkeypatch.setitem(paper_table.RECIPES, recipe, spying)
-    row = paper_table.ROWS["Boosted LeNet-4 [dist]"]
+    monkeypatch.setitem(RECIPES, recipe, spying)
+    row = ROWS["Boosted LeNet-4 [dist]"]
     train = row.digits()[0][:300]
-    model = paper_table.boosted(row, recipe, train, seed=0, epochs=1)
+    model = boosted(row, recipe, train, seed=0, epochs=1)
     assert len(model.networks) == 3
     assert [(distorted, count) for distorted, count, _ in seen] == [
         (True, 300), (later, 300), (later, 300),
@@ -130,10 +125,10 @@ def test_boosting_trains_three_networks_each_on_its_own_digits(monkeypatch, reci
 
 
 def test_recorded_runs_are_complete_and_of_all_training_digits():
-    rows = runs.read_rows(runs.RESULTS / "paper_table.csv")
+    rows = recording.read_rows(recording.RESULTS / "paper_table.csv")
     assert not rows.duplicated(["row", "recipe", "seed", "train_size", "epochs"]).any()
     final = rows.dropna(subset="test_errors")
-    columns = ["train_errors", "test_size", "parameters", "seconds", *list(runs.provenance())]
+    columns = ["train_errors", "test_size", "parameters", "seconds", *list(recording.provenance())]
     assert not final[columns].isna().any(axis=None)
     small = final["row"].str.startswith("1989")
     assert (final["train_size"] == small.map({True: 7_291, False: 60_000})).all()
@@ -142,7 +137,7 @@ def test_recorded_runs_are_complete_and_of_all_training_digits():
 
 def test_a_slice_of_the_1989_net_is_within_its_spread():
     """Elsewhere sums are rounded otherwise, and a seed is as good as another: one of the twenty."""
-    rows = runs.read_rows(runs.RESULTS / "paper_table.csv")
+    rows = recording.read_rows(recording.RESULTS / "paper_table.csv")
     recorded = rows[(rows[list(paper_table.SLICE)] == pd.Series(paper_table.SLICE)).all(axis=1)]
     assert len(recorded) == paper_table.SLICE_SEEDS
     line = paper_table.run(**paper_table.SLICE, seed=0)
@@ -156,65 +151,41 @@ def test_a_slice_of_the_1989_net_is_within_its_spread():
 
 def square(number: int) -> dict[str, object]:
     """Stand for a training."""
-    return {"number": number, "square": number**2}
+    return {"number": number, "square": number**2, "threads": os.environ["OMP_NUM_THREADS"]}
+
+
+def kill(number: int) -> None:
+    """Kill this process."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def deadly(number: int, folder: str) -> dict[str, object]:
-    """Kill the worker at the first try of run 2."""
+    """Kill this process at the first try of run 2."""
     marker = Path(folder) / "tried"
     if number == 2 and not marker.exists():
         marker.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        kill(number)
     return {"number": number, "folder": folder, "square": number**2}
 
 
 def test_runs_are_recorded_and_not_repeated(tmp_path):
     path = tmp_path / "x.csv"
-    runs.run_all(square, [{"number": n} for n in range(4)], path)
-    assert sorted(pd.read_csv(path)["square"]) == [0, 1, 4, 9]
+    recording.run_all(square, [{"number": n} for n in range(2)], path)
+    assert sorted(pd.read_csv(path)["square"]) == [0, 1]
+    assert set(pd.read_csv(path)["threads"]) == {1}
     written = path.stat().st_mtime_ns
-    runs.run_all(square, [{"number": n} for n in range(4)], path)
+    recording.run_all(square, [{"number": n} for n in range(2)], path)
     assert path.stat().st_mtime_ns == written
 
 
-def test_a_dead_worker_changes_neither_rows_nor_values(tmp_path):
+def test_a_killed_run_changes_neither_rows_nor_values(tmp_path):
     path = tmp_path / "x.csv"
-    runs.run_all(deadly, [{"number": n, "folder": str(tmp_path)} for n in range(4)], path)
+    recording.run_all(deadly, [{"number": n, "folder": str(tmp_path)} for n in range(3)], path)
     assert (tmp_path / "tried").exists()
     rows = pd.read_csv(path).sort_values("number")
-    assert rows["square"].tolist() == [0, 1, 4, 9]
+    assert rows["square"].tolist() == [0, 1, 4]
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    """A scheduler and a worker that know nothing of this process; gives the scheduler's address."""
-    told, environment = tmp_path / "scheduler.json", {**os.environ, "PYTHONPATH": str(EXPERIMENTS)}
-    parts = [
-        ("dask_scheduler", "--port", "0", "--no-dashboard"),
-        ("dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard"),
-    ]
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{name}", "--scheduler-file", told, *options],
-            **{"cwd": tmp_path, "env": environment, "stderr": subprocess.DEVNULL},
-        )
-        for name, *options in parts
-    ]
-    try:
-        while not told.exists():
-            assert started[0].poll() is None
-            time.sleep(0.1)
-        yield json.loads(told.read_text())["address"]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-
-
-@pytest.mark.long
-def test_a_cluster_elsewhere_takes_the_runs(cluster, tmp_path):
-    path = tmp_path / "x.csv"
-    command = [sys.executable, EXPERIMENTS / "rivals.py", "--rows", "Linear", "--out", path]
-    subprocess.run([*command, "--scheduler", cluster], check=True, capture_output=True)
-    recorded = pd.read_csv(runs.RESULTS / "rivals.csv").set_index("row").loc["Linear"]
-    assert abs(pd.read_csv(path)["test_errors"].item() - recorded["test_errors"]) <= 3
+def test_a_run_that_is_killed_every_time_is_named():
+    with pytest.raises(RuntimeError, match=r"run \{'number': 3\} was killed 3 times"):
+        recording.in_a_process(kill, {"number": 3})

@@ -2,13 +2,13 @@
 
 import popular_versions
 import pytest
-import runs
+import recording
 import torch
 from torch import nn
 
 from lenet_utils import ScaledTanh, SparseConv2d, Subsampling, load_mnist
 
-RESULTS = runs.RESULTS / "popular_versions.csv"
+RESULTS = recording.RESULTS / "popular_versions.csv"
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def test_a_choosing_run_never_reads_the_test_set(monkeypatch):
 
 
 def test_the_best_rate_is_taken():
-    rows = runs.read_rows(RESULTS)
+    rows = recording.read_rows(RESULTS)
     tries = rows[rows["purpose"] == "choose"]
     for wanted in popular_versions.final(rows, seeds=1):
         own = tries[tries["variant"] == wanted["variant"]].set_index("rate")["validation_errors"]
@@ -72,17 +72,17 @@ def test_the_best_rate_is_taken():
 
 
 def test_recorded_runs_are_complete():
-    rows = runs.read_rows(RESULTS)
+    rows = recording.read_rows(RESULTS)
     final = rows[rows["purpose"] == "final"]
     assert set(final["variant"]) == set(popular_versions.VERSIONS)
     assert final.groupby("variant")["seed"].nunique().ge(5).all()
-    assert not final[["test_errors", "seconds", *runs.provenance()]].isna().any(axis=None)
+    assert not final[["test_errors", "seconds", *recording.provenance()]].isna().any(axis=None)
 
 
 @pytest.mark.parametrize("name", ["softmax", "all at once"])
 def test_a_version_learns_from_a_few_digits(name):
     """At the rate that its recorded runs had."""
-    rows = runs.read_rows(RESULTS)
+    rows = recording.read_rows(RESULTS)
     rate = rows[(rows["variant"] == name) & (rows["purpose"] == "final")]["rate"].iloc[0]
     line = popular_versions.run(name, "choose", 0, rate, train_size=5_000, epochs=1)
     assert line["validation_errors"] < 0.25 * 5_000
@@ -91,7 +91,7 @@ def test_a_version_learns_from_a_few_digits(name):
 @pytest.mark.long
 def test_a_slice_is_within_the_recorded_spread():
     """One seed of the softmax version, again."""
-    rows = runs.read_rows(RESULTS)
+    rows = recording.read_rows(RESULTS)
     recorded = rows[(rows["variant"] == "softmax") & (rows["purpose"] == "final")]
     rate = recorded["rate"].iloc[0]
     line = popular_versions.run("softmax", "choose", 0, rate, train_size=55_000, epochs=3)

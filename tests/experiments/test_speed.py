@@ -6,7 +6,7 @@ from dataclasses import replace
 import loops
 import pandas as pd
 import pytest
-import runs
+import recording
 import speed
 import torch
 import torch.nn.functional as F
@@ -149,7 +149,7 @@ print(open("/proc/self/status").read())
 
 @pytest.fixture(scope="module")
 def recorded():
-    return runs.read_rows(runs.RESULTS / "speed.csv")
+    return recording.read_rows(recording.RESULTS / "speed.csv")
 
 
 def test_every_part_is_recorded_by_one_run_on_one_machine(recorded):
@@ -158,7 +158,7 @@ def test_every_part_is_recorded_by_one_run_on_one_machine(recorded):
     assert epochs.groupby("contestant").size().ge(5).all()
     tests = recorded[recorded["measurement"] == "test"].groupby("contestant").size().to_dict()
     assert tests == {"tutorial": 3, **{f"fit, {n} epochs": 10 for n in speed.FIT_EPOCHS}}
-    origin = list(runs.provenance())
+    origin = list(recording.provenance())
     assert not recorded[["measurement", "contestant", "value", *origin]].isna().any(axis=None)
     assert recorded.groupby("part")[origin].nunique().eq(1).all(axis=None)
     assert set(recorded["part"]) == set(speed.MEASUREMENTS)

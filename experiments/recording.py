@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import dask
 import pandas as pd
 import torch
-from distributed import Client, as_completed
 from tqdm import tqdm
 
 import lenet_utils
@@ -29,25 +29,17 @@ __all__ = [
     "arguments",
     "fit_whole",
     "is_recorded",
+    "process",
     "provenance",
     "read_rows",
     "record",
     "run_all",
-    "workers_here",
 ]
 
 RESULTS = Path(lenet_utils.__file__).parent / "assets" / "results"
-# Dask looks at its workers up to a hundred times a second, and each look takes Python's lock away
-# from the training: on a busy machine that halves its speed. And it has them give freed memory back
-# at once, which costs a training that takes and frees it all the time a third of its speed. (Where
-# one of the two thresholds is set, the C library leaves both as they are.)
-QUIETLY = {
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": str(2**30),
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "distributed.worker.profile.enabled": False,
-    "distributed.worker.memory.monitor-interval": "10s",
-    "distributed.admin.system-monitor.interval": "10s",
-}
+TRIES = 3  # of a run whose process is killed, as for want of memory
+# Read when a library is loaded, so the processes that run are told before they start.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 KEY = ("variant", "seed", "train_size", "epochs")  # what makes two runs the same run
 
 
@@ -82,43 +74,58 @@ def _same_run(rows: pd.DataFrame, run: Mapping[str, object], key: Sequence[str])
 
 
 def run_all(
-    run: Callable[..., dict[str, object]],
-    wanted: Iterable[Mapping[str, object]],
-    path: Path,
-    scheduler: str | None = None,
+    run: Callable[..., dict[str, object]], wanted: Iterable[Mapping[str, object]], path: Path
 ) -> None:
     """Do the ``wanted`` runs that ``path`` does not have yet, on all cores, and record each.
 
-    ``run`` is called with what names a run, on a Dask worker, and returns its row. Without a
-    ``scheduler`` the workers are processes of this machine, one for each core; with one they are
-    those of its cluster, which must have this checkout installed and ``experiments`` on PYTHONPATH.
-    A row is written as soon as its run ends, here and nowhere else; a worker that dies loses its
-    current run only, which Dask gives to another.
+    ``run`` is called with what names a run, and returns its row, which is written as soon as the
+    run ends, here and nowhere else. Each run has a process of its own, with one thread: where that
+    is killed, only this run is done again.
+
+    Raises
+    ------
+    RuntimeError
+        If a run was killed each of three times.
     """
     open_runs = [dict(names) for names in wanted if not is_recorded(path, names, tuple(names))]
     if not open_runs:
         return
-    run, count = _importable(run), min(len(open_runs), os.cpu_count() or 1)
-    connection = Client(scheduler) if scheduler else workers_here(count)
-    with connection as client, tqdm(total=len(open_runs), unit="run") as bar:
-        futures = {client.submit(run, **names, pure=False): names for names in open_runs}
-        for future, row in as_completed(futures, with_results=True):
-            record(path, [row], tuple(futures[future]))
-            bar.set_postfix_str(" ".join(str(name) for name in futures[future].values()))
-            bar.update()
+    count = min(len(open_runs), os.cpu_count() or 1)
+    with (
+        patch.dict(os.environ, ONE_THREAD),
+        tqdm(total=len(open_runs), unit="run") as bar,
+        ThreadPoolExecutor(count) as at_once,
+    ):
+        futures = {at_once.submit(in_a_process, run, names): names for names in open_runs}
+        try:
+            for future in as_completed(futures):
+                names = futures[future]
+                record(path, [future.result()], tuple(names))
+                bar.set_postfix_str(" ".join(str(name) for name in names.values()))
+                bar.update()
+        except BaseException:  # Ctrl-C too: what has not begun shall not
+            at_once.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _importable(run: Callable[..., dict[str, object]]) -> Callable[..., dict[str, object]]:
-    """Return ``run`` from the module of the script that was started.
+def in_a_process(
+    run: Callable[..., dict[str, object]], names: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the row of a run that has a process of its own, done again if that is killed."""
+    for _ in range(TRIES):
+        with process() as worker:
+            try:
+                return worker.submit(run, **names).result()
+            except BrokenProcessPool as error:
+                killed = error
+    raise RuntimeError(
+        f"the process of the run {dict(names)} was killed {TRIES} times: is there memory enough?"
+    ) from killed
 
-    That script is ``__main__`` only here; in the processes of a cluster ``__main__`` is another.
-    """
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    if run.__module__ != "__main__" or script is None:
-        return run
-    found: Callable[..., dict[str, object]]
-    found = getattr(importlib.import_module(Path(script).stem), run.__name__)
-    return found
+
+def process() -> ProcessPoolExecutor:
+    """Return one process for runs; forked, it would share what threads of this one hold locked."""
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
 def fit_whole(*arguments: Any, **options: Any) -> History:
@@ -127,13 +134,6 @@ def fit_whole(*arguments: Any, **options: Any) -> History:
     if history.interrupted:
         raise KeyboardInterrupt
     return history
-
-
-def workers_here(count: int) -> Client:
-    """Start ``count`` processes here; they end with the client, also when a run fails."""
-    with dask.config.set(QUIETLY):
-        # Any free port: the usual one may be another cluster's.
-        return Client(n_workers=count, threads_per_worker=1, dashboard_address=":0")
 
 
 def all_training_digits(mnist: Splits) -> Digits:
