@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from inventing import SEEDS, random_input
 from refusing import IMAGES, refusals, spoiled
 
 from lenet_utils import Digits, distort, load_mnist
@@ -137,3 +140,31 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
     }
 )
+
+
+@given(
+    SEEDS,
+    st.tuples(st.integers(1, 4), st.integers(2, 20), st.integers(2, 20)),
+    st.floats(0, 5),
+    st.floats(0, 0.9),
+    st.floats(0, 2),
+)
+def test_distorted_images_keep_their_shape_and_their_range(seed, shape, move, share, bend):
+    count, height, width = shape
+    images = random_input(seed, count, 1, height, width)
+    torch.manual_seed(seed)
+    options = {"scaling": share, "squeezing": share, "rotation": move, "elasticity": bend}
+    distorted = distort(images, translation=move, shear=bend, **options)
+    assert distorted.shape == images.shape
+    assert distorted.isfinite().all()
+    low, high = images.aminmax()
+    assert low - 1e-4 <= distorted.min()
+    assert distorted.max() <= high + 1e-4
+
+
+@given(SEEDS, st.integers(2, 12))
+def test_nothing_asked_for_changes_nothing(seed, side):
+    images = random_input(seed, 2, 1, side, side)
+    still = dict.fromkeys(("translation", "scaling", "squeezing", "shear"), 0)
+    assert torch.allclose(distort(images, **still), images, atol=1e-4)
+    assert math.isclose(distort(images, **still).amin(), images.amin(), abs_tol=1e-4)

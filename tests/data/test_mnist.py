@@ -9,6 +9,7 @@ import platformdirs
 import pytest
 import torch
 from PIL import Image
+from refusing import refusals
 
 from lenet_utils import Digits, load_mnist, scale
 from lenet_utils.data import idx
@@ -294,3 +295,14 @@ def test_the_split_depends_on_no_seed_and_changes_none(sixty):
     assert torch.equal(load_mnist(validation=10).validation.labels, labels)
     drawn = torch.randperm(60, generator=torch.Generator().manual_seed(1998))[:10]
     assert torch.equal(labels, drawn.sort().values % 10)
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "load name kind": (lambda: load_mnist(3), "name must be one of .* got 3"),
+        "load size": (
+            lambda: load_mnist(size=20),
+            "^size, if it is not 16, must .* at least 28, got 20",
+        ),
+    }
+)

@@ -9,6 +9,9 @@ import zlib
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 from refusing import refusals
 
@@ -240,3 +243,39 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
     }
 )
+
+
+GREY = st.tuples(st.integers(1, 60), st.integers(1, 60)).flatmap(
+    lambda shape: arrays(np.uint8, shape, fill=st.sampled_from([0, 128, 255]))
+)
+
+
+@given(GREY, st.sampled_from(["L", "RGB", "RGBA", "LA", "P", "1", "I", "F", "CMYK"]))
+def test_every_picture_becomes_a_digit_or_one_clear_error(grey, mode):
+    picture = Image.fromarray(grey).convert(mode)
+    try:
+        digit = prepare_digit(picture)
+    except ValueError as refused:
+        if "found no digit" in str(refused):
+            return
+        raise
+    assert (digit.shape, digit.dtype) == ((28, 28), torch.uint8)
+    rows, columns = digit.any(dim=1).nonzero(), digit.any(dim=0).nonzero()
+    height, width = (int(lines.max() - lines.min()) + 1 for lines in (rows, columns))
+    assert max(height, width) <= 20
+    assert digit.max() >= 254
+
+
+STROKES = arrays(np.bool_, (12, 9), fill=st.just(False)).filter(lambda ink: ink.sum() >= 3)
+
+
+@given(STROKES, st.integers(2, 20), st.integers(2, 20), st.integers(2, 4))
+def test_where_a_digit_stands_and_which_is_the_paper_does_not_matter(ink, top, left, factor):
+    ink = np.kron(ink, np.ones((factor, factor), dtype=bool))
+    paper = np.full((ink.shape[0] + 40, ink.shape[1] + 40), 250, dtype=np.uint8)
+    here, there = paper.copy(), paper.copy()
+    here[10 : 10 + ink.shape[0], 10 : 10 + ink.shape[1]][ink] = 10
+    there[top : top + ink.shape[0], left : left + ink.shape[1]][ink] = 10
+    expected = prepare_digit(Image.fromarray(here))
+    assert torch.equal(prepare_digit(Image.fromarray(there)), expected)
+    assert torch.equal(prepare_digit(Image.fromarray(255 - here)), expected)

@@ -2,9 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from inventing import floats
 from refusing import LABELS as THREE
 from refusing import SCORES
 
@@ -129,3 +133,24 @@ def test_a_criterion_with_an_infinite_j_is_the_cross_entropy():
     scores = torch.randn(3, 10)
     loss = DiscriminativeLoss(math.inf)(scores, THREE)
     assert loss.item() == pytest.approx(F.cross_entropy(scores, THREE).item())
+
+
+BATCHES = st.integers(1, 6).flatmap(
+    lambda count: st.tuples(
+        floats(count, 10), st.lists(st.integers(0, 9), min_size=count, max_size=count)
+    )
+)
+
+
+@given(BATCHES, st.floats(0.1, 50))
+def test_the_criteria_are_the_papers_sums(batch, j):
+    scores, labels = batch[0], torch.tensor(batch[1])
+    penalties, right = -scores.double().numpy(), range(len(labels))
+    wanted = penalties[right, labels.numpy()]
+    assert mean_penalty(scores, labels).item() == pytest.approx(wanted.mean(), abs=1e-4)
+    rubbish = np.log(np.exp(-j) + np.exp(-penalties).sum(axis=1))  # eq. 9
+    loss = DiscriminativeLoss(j)(scores, labels).item()
+    assert loss == pytest.approx((wanted + rubbish).mean(), rel=1e-4, abs=1e-4)
+    targets = 2 * np.eye(10)[labels.numpy()] - 1
+    half = 0.5 * ((scores.double().numpy() - targets) ** 2).sum(axis=1).mean()
+    assert squared_error(scores, labels).item() == pytest.approx(half, rel=1e-4, abs=1e-4)

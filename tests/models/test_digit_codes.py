@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from inventing import SEEDS, random_input
 from refusing import LABELS, SCORES, refusals, spoiled
 
 from lenet_utils import C3_TABLE, LeNet5, RBFOutput, digit_codes, load_mnist
@@ -138,3 +141,10 @@ test_what_cannot_be_right_is_refused = refusals(
         "rbf input": (lambda: RBFOutput()(SCORES), r"expected \(N, 84\), got \(3, 10\)"),
     }
 )
+
+
+@given(SEEDS, st.integers(1, 5), st.integers(1, 6), st.integers(1, 7))
+def test_rbf_units_measure_squared_distances(seed, count, classes, inputs):
+    x, codes = random_input(seed, count, inputs), random_input(seed + 1, classes, inputs)
+    expected = torch.cdist(x.double(), codes.double()).square()
+    assert torch.allclose(RBFOutput(codes)(x).double(), expected, atol=1e-4)

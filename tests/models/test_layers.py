@@ -2,8 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from inventing import SEEDS, SIDES, floats, random_input
+from refusing import IMAGES, SCORES, refusals
 from torch import nn
 
 from lenet_utils import (
@@ -14,7 +20,7 @@ from lenet_utils import (
     Subsampling,
     connection_matrix,
 )
-from lenet_utils.models import UnitBias
+from lenet_utils.models import Twice, UnitBias
 from lenet_utils.models.layers import uniform_by_fan_in_
 
 # LeCun et al. 1998, Table I: a row for each map of S2, a column for each map of C3.
@@ -289,3 +295,100 @@ def test_kept_weights_have_the_shapes_that_weight_files_hold():
     assert shapes == {"coefficient": (6, 1, 1), "bias": (6, 1, 1)}
     shapes = {name: tuple(p.shape) for name, p in SparseConv2d(C3_TABLE, 6).state_dict().items()}
     assert shapes == {"weight": (60, 5, 5), "bias": (16,)}
+
+
+@given(floats(2, 3, elements=st.floats(-(2**90), 2**90, width=32)))
+def test_the_squashing_function_is_odd_bounded_and_rises(a):
+    f = ScaledTanh()
+    assert torch.allclose(f(-a), -f(a), atol=1e-6)
+    assert (f(a).abs() <= f.amplitude + 1e-6).all()
+    steps = f(a.flatten().sort().values).diff()
+    assert (steps >= -1e-6).all()
+    np.testing.assert_allclose(f(a), 1.7159 * np.tanh(2 / 3 * a.double().numpy()), atol=1e-5)
+
+
+@given(SEEDS, st.integers(1, 4), SIDES, SIDES)
+def test_subsampling_adds_its_windows(seed, maps, height, width):
+    x = random_input(seed, 2, maps, 2 * height, 2 * width)
+    layer = Subsampling(maps)
+    layer.coefficient.data = random_input(seed + 1, maps, 1, 1)
+    layer.bias.data = random_input(seed + 2, maps, 1, 1)
+    sums = x.reshape(2, maps, height, 2, width, 2).sum(dim=(3, 5))
+    assert torch.allclose(layer(x), layer.coefficient * sums + layer.bias, atol=1e-5)
+
+
+TABLES = st.integers(1, 5).flatmap(
+    lambda maps: st.tuples(
+        st.lists(
+            st.lists(st.integers(0, maps - 1), min_size=1, max_size=maps, unique=True),
+            min_size=1,
+            max_size=6,
+        ),
+        st.just(maps),
+    )
+)
+
+
+@given(TABLES, SEEDS, st.integers(1, 3), st.integers(1, 3), st.booleans())
+def test_a_sparse_convolution_is_a_masked_dense_one(table_and_maps, seed, kernel, stride, bias):
+    table, maps = table_and_maps
+    layer = SparseConv2d(table, maps, kernel, stride, bias)
+    x = random_input(seed, 2, maps, 7, 6)
+    mask = connection_matrix(table, maps)
+    dense = layer.dense_weight()
+    assert torch.equal(dense.flatten(2).any(dim=2), mask)
+    assert sum(p.numel() for p in layer.parameters()) == mask.sum() * kernel**2 + bias * len(table)
+    unread = x.clone()  # no output may depend on a map that it does not read
+    for out_map, row in enumerate(mask):
+        unread[:, ~row] = 1e6
+        same = F.conv2d(x, dense, layer.bias, stride)[:, out_map]
+        assert torch.allclose(layer(unread)[:, out_map], same, atol=1e-5)
+        unread = x.clone()
+
+
+@given(TABLES)
+def test_a_connection_matrix_has_the_tables_pairs(table_and_maps):
+    table, maps = table_and_maps
+    pairs = {(row, column) for row, columns in enumerate(table) for column in columns}
+    assert {tuple(pair) for pair in connection_matrix(table, maps).nonzero().tolist()} == pairs
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "tanh": (lambda: ScaledTanh(slope=math.inf), "slope must be positive and finite, got inf"),
+        "maps": (lambda: Subsampling(2.0), "maps must be a whole number of at least 1, got 2.0"),
+        "odd": (
+            lambda: Subsampling(1)(IMAGES[:, :, 1:]),
+            r"\(N, 1, even, even\), got \(3, 1, 27, 28\)",
+        ),
+        "unit bias": (UnitBias, "^shape is empty: give maps, height and width$"),
+        "unit bias size": (lambda: UnitBias(1, 0), "shape must be a whole number .* got 0"),
+        "unit bias input": (lambda: UnitBias(1, 2)(IMAGES), r"expected \(N, \*\(1, 2\)\), got"),
+        "twice": (lambda: Twice()(SCORES), r"expected \(N, maps, H, W\), got \(3, 10\)"),
+        "fan-in": (lambda: uniform_by_fan_in_(SCORES, 0), "fan_in must be .* at least 1, got 0"),
+        "fan-in kind": (
+            lambda: uniform_by_fan_in_([1.0], 1),
+            "weight must be .* got list; such as layer.weight$",
+        ),
+        "sparse kernel": (lambda: SparseConv2d(C3_TABLE, 6, kernel_size=0), "kernel_size .* got 0"),
+        "sparse stride": (lambda: SparseConv2d(C3_TABLE, 6, stride=-1), "stride must be .* got -1"),
+        "sparse input": (
+            lambda: SparseConv2d(C3_TABLE, 6)(IMAGES),
+            r"\(N, 6, H, W\) .* \(3, 1, 28",
+        ),
+        "table": (lambda: connection_matrix([], 6), "connection table is empty: give one row"),
+        "table kind": (
+            lambda: connection_matrix(None, 6),
+            "table must be .* NoneType; C3_TABLE is",
+        ),
+        "table row": (
+            lambda: connection_matrix([3], 6),
+            "row 0 of table must be .* got int; such as",
+        ),
+        "table float": (lambda: connection_matrix([(1.0,)], 6), r"from 0 to 5, .* got \[1.0\]"),
+        "table map": (lambda: connection_matrix([(0, 6)], 6), r"from 0 to 5, .* got \[0, 6\]"),
+        "table minus": (lambda: connection_matrix([(-1,)], 6), r"from 0 to 5, .* got \[-1\]"),
+        "table repeats": (lambda: connection_matrix([(1, 1)], 6), r"different .* got \[1, 1\]"),
+        "table maps": (lambda: connection_matrix(C3_TABLE, 0), "in_maps must be .* got 0"),
+    }
+)

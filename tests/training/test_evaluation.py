@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from inventing import SEEDS, random_input
 from refusing import DIGITS, IMAGES, LABELS, SCORES, refusals
 from torch import nn
 
@@ -218,3 +221,16 @@ test_what_cannot_be_right_is_refused = refusals(
         "evaluation labels": (lambda: Evaluation(SCORES, LABELS + 1), "from 0 to 9, got 1 to 10"),
     }
 )
+
+
+@given(SEEDS, st.integers(2, 30), st.integers(1, 10))
+def test_counts_of_an_evaluation_add_up(seed, count, k):
+    scores = random_input(seed, count, 10)
+    labels = torch.randint(10, (count,), generator=torch.Generator().manual_seed(seed))
+    result = Evaluation(scores, labels)
+    low, high = result.interval()
+    assert 0 <= low <= result.error_rate <= high <= 1
+    assert result.confusion.to_numpy().sum() == count == result.per_class["digits"].sum()
+    assert result.errors == result.per_class["errors"].sum() == len(result.mistakes)
+    assert 1 - result.error_rate == pytest.approx(result.top_k_accuracy(1))
+    assert result.top_k_accuracy(k) <= result.top_k_accuracy(min(k + 1, 10)) <= 1

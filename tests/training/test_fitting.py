@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
+from refusing import DIGITS, IMAGES, refusals
 from torch import nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from toy import BATCH, COUNT, QUIET, at_call, interrupt, make_digits, make_model, sgd, weights
 
 from lenet_utils import Digits, LeNet1, LeNet5, fit
@@ -316,3 +318,78 @@ def test_one_epoch_of_12000_digits_reaches_its_validation_error(mnist):
     history = fit(LeNet5(), train, validation, epochs=1, **QUIET)
     assert history.epochs.validation_error.item() < 0.115
     assert history.steps.learning_rate.max() == pytest.approx(0.01, rel=1e-3)
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def train(**options):
+    return fit(make_model(), **{"train": make_digits(), "epochs": 1, **QUIET, **options})
+
+
+def training(**options):
+    return lambda: train(**options)
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "fit model": (
+            lambda: fit(LeNet5, DIGITS, epochs=1),
+            "model must be .* got type; such as LeNet5",
+        ),
+        "fit model with an optimizer": (
+            lambda: fit(LeNet5, DIGITS, epochs=1, optimizer=sgd(make_model())),
+            "model must be .* got type; such as LeNet5",
+        ),
+        "fit seed": (training(seed=-1), "seed must be a whole number of at least 0, got -1"),
+        "fit seed large": (training(seed=2**63), r"seed must be below 2\*\*63, got 9223"),
+        "fit seed kind": (training(seed=0.5), "seed must be a whole number .* got 0.5"),
+        "fit batch": (training(batch_size=-5), "batch_size must be .* at least 1, got -5"),
+        "fit device": (training(device="gpu"), "device 'gpu' cannot be used here: .* None takes"),
+        "fit optimizer": (training(optimizer="adam"), "optimizer must be .* got str; such as"),
+        "fit LBFGS": (
+            lambda: fit(
+                net := make_model(), DIGITS, epochs=1, optimizer=torch.optim.LBFGS(net.parameters())
+            ),
+            "LBFGS takes the loss several times .* torch.optim.SGD",
+        ),
+        "fit schedule": (
+            training(schedule=0.1),
+            "schedule must be something to call .* got 0.1; pass",
+        ),
+        "fit schedule class": (
+            training(schedule=lambda optimizer, steps: ReduceLROnPlateau(optimizer)),
+            "stepped after each update, .* got ReduceLROnPlateau; None keeps the rate",
+        ),
+        "fit schedule none": (
+            training(schedule=lambda optimizer, steps: None),
+            "got NoneType; None",
+        ),
+        "fit criterion class": (
+            training(criterion=nn.CrossEntropyLoss),
+            r"got the class CrossEntropyLoss; make one of it: CrossEntropyLoss\(\)$",
+        ),
+        "fit criterion": (training(criterion=3), "criterion must be something to call .* got 3"),
+        "fit augment": (training(augment=IMAGES[:1, :, 0, 0]), "augment must be something to call"),
+        "fit before": (training(before_epoch=1), "before_epoch must be something to call .* got 1"),
+        "fit size": (
+            lambda: fit(LeNet5(), DIGITS, epochs=1, **QUIET),
+            r"LeNet5 expects .* \(N, 1, 32",
+        ),
+    }
+)
+
+
+def test_batch_normalisation_of_one_image_is_explained():
+    digits = Digits(torch.randn(9, 1, 32, 32), torch.arange(9))
+    model = LeNet5(normalization=nn.BatchNorm2d)
+    with pytest.raises(
+        ValueError, match=r"batch normalization cannot learn from a batch of 1 .* choose"
+    ):
+        fit(model, digits, epochs=1, batch_size=4, **QUIET)
+    fit(model, digits, epochs=1, batch_size=3, **QUIET)
+
+
+def test_another_value_error_of_a_model_is_its_own():
+    with pytest.raises(ValueError, match=r"^LeNet5 expects images"):
+        fit(LeNet5(), make_digits(), epochs=1, **QUIET)

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from refusing import IMAGES, refusals
 from torch import nn
 
 from lenet_utils import Digits, LeNet1, squared_error
@@ -52,3 +53,13 @@ def test_a_layer_without_parameters_has_no_norm():
     model = LeNet1(pooling=lambda maps: nn.AvgPool2d(2))
     norms = layer_gradient_norms(model, batch())
     assert list(norms.index[norms.isna()]) == ["H2", "H4"]
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "norms of": (
+            lambda: layer_gradient_norms(LeNet1(), IMAGES),
+            "digits must be .* got Tensor",
+        ),
+    }
+)

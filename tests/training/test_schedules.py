@@ -1,6 +1,7 @@
 """Learning rates, step by step."""
 
 import pytest
+from refusing import refusals
 from torch import nn
 from toy import make_model, sgd
 
@@ -34,3 +35,19 @@ def test_the_published_schedule():
     assert rates[::3] == pytest.approx(PUBLISHED_RATES)
     assert rates[2::3] == pytest.approx(PUBLISHED_RATES)
     assert len(PUBLISHED_RATES) == 20
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "one cycle": (lambda: one_cycle(sgd(make_model()), 0), "steps must be .* got 0"),
+        "one cycle kind": (
+            lambda: one_cycle(0.1, 5),
+            "optimizer must be of type Optimizer, got float",
+        ),
+        "schedule": (lambda: published_schedule(sgd(make_model()), -3), "steps must be .* got -3"),
+        "schedule kind": (
+            lambda: published_schedule(SDLM, 5),
+            r"optimizer must be .* got type; such as SDLM\(model.parameters\(\)\)$",
+        ),
+    }
+)

@@ -1,9 +1,13 @@
 """SDLM: its curvature against other ways to the same numbers, its step against eq. 21."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
+from refusing import IMAGES, LABELS, refusals
 from torch import nn
+from toy import make_model
 
 from lenet_utils import Digits, LeNet1, LeNet4, LeNet5, LeNet1989
 from lenet_utils.models import (
@@ -310,3 +314,39 @@ def test_rates_must_be_positive(wrong):
     (name,) = wrong
     with pytest.raises(ValueError, match=f"{name} must be positive"):
         SDLM(nn.Linear(2, 2).parameters(), **wrong)
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "lr": (
+            lambda: SDLM(make_model().parameters(), lr=0),
+            "lr must be positive and finite, got 0",
+        ),
+        "mu": (
+            lambda: SDLM(make_model().parameters(), mu=math.nan),
+            "mu must be positive .* got nan",
+        ),
+        "curvature digits": (
+            lambda: SDLM(make_model().parameters()).estimate_curvature(
+                make_model(), 3, F.cross_entropy
+            ),
+            r"digits must be of type Digits, got int; such as load_mnist\(\).train\[:500\]$",
+        ),
+        "curvature model": (
+            lambda: diagonal_curvature(F.relu, IMAGES, LABELS, F.cross_entropy),
+            r"model must be of type Module, got function; such as LeNet5\(\)$",
+        ),
+        "curvature images": (
+            lambda: diagonal_curvature(make_model(), IMAGES.byte(), LABELS, F.cross_entropy),
+            "images must be a float tensor, got torch.uint8",
+        ),
+        "curvature labels": (
+            lambda: diagonal_curvature(make_model(), IMAGES, LABELS + 1, F.cross_entropy),
+            "labels must be from 0 to 9, got 1 to 10",
+        ),
+        "curvature criterion": (
+            lambda: diagonal_curvature(make_model(), IMAGES, LABELS, "squared"),
+            "^criterion must be something to call or None, got .squared.; such as torch.nn",
+        ),
+    }
+)

@@ -1,0 +1,103 @@
+"""Images with their labels: which are digits, and what a part of them is."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from inventing import SEEDS, random_input
+from refusing import DIGITS, IMAGES, LABELS, refusals, spoiled
+
+from lenet_utils import Digits
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        ([[0.0]], TypeError, "images must be a float tensor, got list; torch.as_tensor makes"),
+        (IMAGES.byte(), TypeError, "must be a float tensor, got torch.uint8"),
+        (IMAGES[:, 0], ValueError, r"must be a non-empty \(N, 1, H, W\), got \(3, 28, 28\)"),
+        (IMAGES.expand(3, 3, 28, 28), ValueError, r"\(N, 1, H, W\), got \(3, 3, 28, 28\)"),
+        (IMAGES[:0], ValueError, r"non-empty \(N, 1, H, W\), got \(0, 1, 28, 28\)"),
+        (spoiled(IMAGES, math.nan), ValueError, "must be finite, got NaN or infinity"),
+        (spoiled(IMAGES, -math.inf), ValueError, "must be finite, got NaN or infinity"),
+    ],
+)
+def test_images_of_a_wrong_kind_are_refused(images, error, message):
+    with pytest.raises(error, match=message):
+        Digits(images, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0, 1, 2], TypeError, "labels must be an int64 tensor, got list"),
+        (LABELS.int(), TypeError, r"got torch.int32; try torch.as_tensor\(labels\)"),
+        (LABELS[:2], ValueError, r"one entry for each of the 3 images, got shape \(2,\)"),
+        (LABELS[:, None], ValueError, r"got shape \(3, 1\)"),
+        (torch.tensor([0, 10, 2]), ValueError, "labels must be from 0 to 9, got 0 to 10"),
+        (torch.tensor([0, -1, 2]), ValueError, "labels must be from 0 to 9, got -1 to 2"),
+    ],
+)
+def test_labels_of_a_wrong_kind_are_refused(labels, error, message):
+    with pytest.raises(error, match=message):
+        Digits(IMAGES, labels)
+
+
+def test_many_images_in_half_precision_are_finite_too():
+    """Their sum is not: 100 * 32 * 32 is beyond the largest float16."""
+    images = torch.ones(100, 1, 32, 32, dtype=torch.float16)
+    assert len(Digits(images, torch.zeros(100, dtype=torch.int64))) == 100
+
+
+def test_large_but_finite_pixels_are_finite():
+    """Their sum is not."""
+    images = torch.full((3, 1, 28, 28), 3e38)
+    assert len(Digits(images, LABELS)) == 3
+
+
+def test_double_precision_is_as_good():
+    assert Digits(IMAGES.double(), LABELS).images.dtype == torch.float64
+
+
+@given(arrays(np.float32, (3, 1, 4, 4), elements=st.floats(width=32)))
+def test_digits_are_refused_exactly_where_a_pixel_is_not_finite(images):
+    labels = torch.tensor([0, 5, 9])
+    if np.isfinite(images).all():
+        assert len(Digits(torch.from_numpy(images), labels)) == 3
+    else:
+        with pytest.raises(ValueError, match="finite"):
+            Digits(torch.from_numpy(images), labels)
+
+
+@given(arrays(np.int64, 4, elements=st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 11)))
+def test_digits_are_refused_exactly_where_a_label_is_none(labels):
+    images = torch.zeros(4, 1, 2, 2)
+    if ((labels >= 0) & (labels <= 9)).all():
+        assert Digits(images, torch.from_numpy(labels)).labels.tolist() == labels.tolist()
+    else:
+        with pytest.raises(ValueError, match="from 0 to 9"):
+            Digits(images, torch.from_numpy(labels))
+
+
+@given(SEEDS, st.slices(12))
+def test_a_slice_of_digits_is_a_slice_of_both(seed, chosen):
+    digits = Digits(random_input(seed, 12, 1, 3, 3), torch.arange(12) % 10)
+    assume(len(range(12)[chosen]) and (chosen.step is None or chosen.step > 0))
+    part = digits[chosen]
+    assert part.labels.tolist() == digits.labels.tolist()[chosen]
+    assert torch.equal(part.images, digits.images[chosen])
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "digits index": (lambda: DIGITS[0], r"a slice or a tensor, got int; .*\(\[0\]\)\]$"),
+        "digits none left": (
+            lambda: DIGITS[3:],
+            r"images must be a non-empty \(N, 1, H, W\), got \(0, 1, 28, 28\)",
+        ),
+    }
+)

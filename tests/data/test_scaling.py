@@ -1,0 +1,61 @@
+"""Bytes made into the numbers that networks read."""
+
+import math
+
+import numpy as np
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from inventing import FINITE, SIDES
+from refusing import refusals
+
+from lenet_utils import scale
+
+PIXELS = torch.zeros(3, 28, 28, dtype=torch.uint8)
+
+
+@given(
+    st.tuples(SIDES, SIDES, SIDES).flatmap(lambda shape: arrays(np.uint8, shape)),
+    FINITE,
+    FINITE,
+    st.integers(0, 8),
+)
+def test_scaling_can_be_undone_and_pads_with_the_background(pixels, background, ink, more):
+    size = max(pixels.shape[1:]) + more
+    assume(abs(ink - background) > 1e-3 * max(abs(ink), abs(background), 1e-3))
+    images = scale(torch.from_numpy(pixels), background, ink, size)
+    assert images.shape == (len(pixels), 1, size, size)
+    assert images.dtype == torch.float32
+    top, left = ((size - side) // 2 for side in pixels.shape[1:])
+    rows, columns = slice(top, top + pixels.shape[1]), slice(left, left + pixels.shape[2])
+    inner = images[:, 0, rows, columns].double().numpy()
+    expected = background + (ink - background) * (pixels / 255)
+    np.testing.assert_allclose(inner, expected, atol=1e-5 * max(abs(ink), abs(background), 1))
+    images[:, 0, rows, columns] = background
+    assert (images == torch.tensor(background)).all()
+
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "scale kind": (
+            lambda: scale(PIXELS.numpy(), 0, 1),
+            "pixels .* got ndarray; torch.from_numpy makes one of an array$",
+        ),
+        "scale dtype": (
+            lambda: scale(PIXELS.int(), 0, 1),
+            r"uint8 .* got torch.int32 \(3, 28, 28\)",
+        ),
+        "scale empty": (lambda: scale(PIXELS[:0], 0, 1), r"not be empty, got \(0, 28, 28\)"),
+        "scale tall": (
+            lambda: scale(torch.zeros(3, 30, 28, dtype=torch.uint8), 0, 1, 29),
+            "size must be at least 30 for these .* got 29",
+        ),
+        "scale size": (lambda: scale(PIXELS, 0, 1, -1), "size must be a whole number .* got -1"),
+        "scale ink": (lambda: scale(PIXELS, 0, math.nan), "ink must be a finite number, got nan"),
+        "scale paper": (
+            lambda: scale(PIXELS, "0", 1),
+            "background must be a finite number, got '0'",
+        ),
+    }
+)
