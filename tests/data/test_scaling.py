@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -47,15 +48,32 @@ test_what_cannot_be_right_is_refused = refusals(
             r"uint8 .* got torch.int32 \(3, 28, 28\)",
         ),
         "scale empty": (lambda: scale(PIXELS[:0], 0, 1), r"not be empty, got \(0, 28, 28\)"),
-        "scale tall": (
-            lambda: scale(torch.zeros(3, 30, 28, dtype=torch.uint8), 0, 1, 29),
-            "size must be at least 30 for these .* got 29",
-        ),
         "scale size": (lambda: scale(PIXELS, 0, 1, -1), "size must be a whole number .* got -1"),
         "scale ink": (lambda: scale(PIXELS, 0, math.nan), "ink must be a finite number, got nan"),
         "scale paper": (
             lambda: scale(PIXELS, "0", 1),
             "background must be a finite number, got '0'",
         ),
+        "scale kind of numbers": (
+            lambda: scale(torch.zeros(1, 28, 28), 0, 1),
+            r"must be uint8 of shape \(N, H, W\), got torch.float",
+        ),
+        "scale one image": (lambda: scale(PIXELS[0], 0, 1), r"got torch.uint8 \(28, 28\)"),
+        "scale tall": (
+            lambda: scale(torch.zeros(3, 30, 28, dtype=torch.uint8), 0, 1, 29),
+            "size must be at least 30 for these .* got 29",
+        ),
+        "scale wide": (
+            lambda: scale(torch.zeros(1, 28, 33, dtype=torch.uint8), 0, 1),
+            "size must be at least 33",
+        ),
     }
 )
+
+
+@pytest.mark.parametrize("extent", [(21, 1), (1, 21), (28, 28)])
+def test_ink_that_does_not_fit_into_the_box_is_not_cut_off(extent):
+    pixels = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    pixels[1, : extent[0], 0] = pixels[1, 0, : extent[1]] = 255
+    with pytest.raises(ValueError, match=f"is {max(extent)} pixels high or wide; use size=28"):
+        scale(pixels, 0.0, 1.0, 16)

@@ -369,7 +369,6 @@ test_what_cannot_be_right_is_refused = refusals(
             training(criterion=nn.CrossEntropyLoss),
             r"got the class CrossEntropyLoss; make one of it: CrossEntropyLoss\(\)$",
         ),
-        "fit criterion": (training(criterion=3), "criterion must be something to call .* got 3"),
         "fit augment": (training(augment=IMAGES[:1, :, 0, 0]), "augment must be something to call"),
         "fit before": (training(before_epoch=1), "before_epoch must be something to call .* got 1"),
         "fit size": (

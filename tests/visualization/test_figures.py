@@ -365,7 +365,6 @@ def test_figures_are_drawn_without_a_warning(digits, tmp_path, recwarn):
 test_what_cannot_be_right_is_refused = refusals(
     {
         "norms": (lambda: v.gradient_norms(pd.DataFrame()), "norms must be finite"),
-        "norms kind": (lambda: v.gradient_norms(np.ones(3)), "norms must be .* got ndarray"),
         "grid limit": (lambda: v.digit_grid(DIGITS, limit=-1), "limit must be .* got -1"),
         "grid answers": (
             lambda: v.digit_grid(DIGITS, THREE + 1),
