@@ -36,7 +36,7 @@ PARAGRAPH = re.compile(r"\n\s*\n")
 NAMED_SIGN = re.compile(r"&(?!(?:amp|lt|gt|quot);)[A-Za-z]+;")
 
 FONT_PACKAGE, FONT = "ziamath", "STIXTwoMath-Regular.ttf"  # STIX Two Math, SIL Open Font License
-FONT_FILE = "_static/formulas.woff"  # what lenet.css names
+FONT_FILE = "_static/site/formulas.woff"  # what lenet.css names
 FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
 NOT_SHOWN = re.compile(r"<annotation\b.*?</annotation>|<[^>]*>", re.DOTALL)
 PRIMES = "\u2032\u2033\u2034\u2057"

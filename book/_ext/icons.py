@@ -17,6 +17,7 @@ from sphinx.util.typing import ExtensionMetadata
 STYLES = "_static/styles/pydata-sphinx-theme.css"
 WHOLE = "_static/vendor/fontawesome/webfonts"
 # What lenet.css names, and what it is cut from.
+FOLDER = "_static/site"
 FONTS = {"icons-solid.woff": "fa-solid-900.ttf", "icons-brands.woff": "fa-brands-400.ttf"}
 NAME = re.compile(r"\bfa-([a-z0-9-]+)")
 # .fa-search:before{content:"\f002"}, also in lists; and what the theme's own styles show.
@@ -38,7 +39,7 @@ def write_icons(app: Sphinx, exception: Exception | None) -> None:
     out = Path(app.outdir)
     letters = used_letters(out)
     for name, whole in FONTS.items():
-        cut_font(out / WHOLE / whole, letters, out / "_static" / name)
+        cut_font(out / WHOLE / whole, letters, out / FOLDER / name)
 
 
 def used_letters(out: Path) -> set[str]:

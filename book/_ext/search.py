@@ -63,7 +63,7 @@ def load_excerpts(
 ) -> None:
     """Have the search page load the script that adds excerpts to what was found."""
     if page == "search":
-        app.add_js_file("search-excerpts.js", loading_method="defer")
+        app.add_js_file("site/search-excerpts.js", loading_method="defer")
 
 
 def write_text(

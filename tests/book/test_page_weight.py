@@ -47,7 +47,7 @@ def test_no_page_loads_all_icons(name):
 
 
 def test_all_icons_of_the_pages_are_in_the_cut_fonts(browser, site):
-    cut = [TTFont(HTML / "_static" / name).getBestCmap() for name in icons.FONTS]
+    cut = [TTFont(HTML / icons.FOLDER / name).getBestCmap() for name in icons.FONTS]
     assert {ord(letter) for letter in icons.used_letters(HTML)} <= set().union(*cut)
     with watched(browser) as (tab, wrong):
         asked = []

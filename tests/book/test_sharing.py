@@ -10,7 +10,7 @@ from building import build, start_book, write_page
 
 FIGURE = """Some words about a picture.
 
-```{image} _static/logo.png
+```{image} _static/site/logo.png
 :alt: A seven made of pixels
 ```
 """
@@ -89,8 +89,8 @@ def test_a_published_book_names_its_address(published):
 
 def test_a_page_without_picture_is_shown_with_the_logo(published):
     picture = meta(read(published, "book/other.html"))["og:image"]
-    assert picture == "https://me.github.io/fork/_static/logo.png"
-    assert (published / "_build" / "html" / "_static" / "logo.png").is_file()
+    assert picture == "https://me.github.io/fork/_static/site/logo.png"
+    assert (published / "_build" / "html" / "_static" / "site" / "logo.png").is_file()
 
 
 def test_repository_buttons_lead_to_the_fork(published):

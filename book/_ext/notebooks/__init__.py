@@ -126,7 +126,7 @@ def show_buttons(
     """Put the buttons that open a chapter's notebook on its page."""
     if doctree is not None and has_notebook(app, page):
         add_buttons(context, notebook_path(page), repository(app))
-        app.add_js_file("notebook-download.js")  # on this page only
+        app.add_js_file("site/notebook-download.js")  # on this page only
 
 
 def remove_left_over(app: Sphinx, exception: Exception | None) -> None:
