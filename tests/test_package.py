@@ -10,9 +10,7 @@ import pkgutil
 import re
 import subprocess
 import sys
-import tomllib
 import zipfile
-from pathlib import Path
 
 import pytest
 from fresh_environment import build_wheel
@@ -21,7 +19,6 @@ from PIL import Image
 import lenet_utils
 from lenet_utils.data.idx import MNIST_FILES, PACKED
 
-ROOT = Path(__file__).parent.parent
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(lenet_utils.__path__, "lenet_utils.")
@@ -217,25 +214,8 @@ def test_modules_stay_under_300_lines_and_functions_under_50(name):
 # --- what travels ------------------------------------------------------------------------------
 
 
-def test_nothing_keeps_the_data_out_of_the_wheel():
-    """Hatchling packs all of the folder but what git ignores or the settings exclude."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel == {"packages": ["lenet_utils"]}
-    assert PACKED.is_relative_to(ROOT / "lenet_utils")
-    files = [str(PACKED / f"{name}.gz") for name in MNIST_FILES]
-    command = ["git", "check-ignore", "--no-index", *files]
-    if (ROOT / ".git").exists():
-        assert subprocess.run(command, cwd=ROOT, capture_output=True).stdout == b""
-
-
 def test_the_wheel_contains_mnist(tmp_path):
     with zipfile.ZipFile(build_wheel(tmp_path)) as archive:
         for name in MNIST_FILES:
             packed = archive.read(f"lenet_utils/assets/mnist/{name}.gz")
             assert packed == (PACKED / f"{name}.gz").read_bytes()
-
-
-def test_the_version_is_that_of_the_project():
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert lenet_utils.__version__ == settings["project"]["version"]
