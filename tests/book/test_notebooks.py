@@ -338,7 +338,9 @@ def imports(chapter: str) -> set[str]:
     return {ast.unparse(node) for node in found}
 
 
-@pytest.mark.parametrize("further", sorted({(), *FURTHER.values()}), ids=lambda names: "-".join(names))
+@pytest.mark.parametrize(
+    "further", sorted({(), *FURTHER.values()}), ids=lambda names: "-".join(names)
+)
 def test_what_notebooks_import_is_there_in_a_readers_environment(built, python, further):
     readers = [chapter for chapter in chapters() if FURTHER.get(chapter, ()) == further]
     wanted = set().union(*map(imports, readers))
