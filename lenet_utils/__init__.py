@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the names below for type checkers and editors, which run nothing
+    from ._inputs import InputWarning as InputWarning
     from .data import Digits as Digits
     from .data import Splits as Splits
     from .data import distort as distort
@@ -53,6 +54,7 @@ _ROOM_OF = {
     "DiscriminativeLoss": "models",
     "Evaluation": "training",
     "History": "training",
+    "InputWarning": "_inputs",
     "LeNet": "models",
     "LeNet1": "models",
     "LeNet4": "models",

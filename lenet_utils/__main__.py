@@ -189,9 +189,8 @@ def _evaluate(options: argparse.Namespace) -> None:
             f"the weights {options.weights} have learned from all 60,000 training digits, the "
             "validation digits among them: judge them by --split test"
         )
-    splits = load_mnist(notes["data"], size=trained.digit_size, scaling=notes["scaling"])
-    digits: Digits = getattr(splits, options.split)
-    result = evaluate(trained.model, Digits(trained.framed(digits.images), digits.labels))
+    digits: Digits = getattr(load_mnist(notes["data"], for_=trained.model), options.split)
+    result = evaluate(trained.model, digits)
     if options.json:
         _print_json("evaluate", trained, [_judgement(notes["data"], options.split, result)])
         return

@@ -33,7 +33,7 @@ from lenet_utils import (
 )
 from lenet_utils.models import MODELS, read_metadata
 from lenet_utils.models.base import WEIGHTS
-from lenet_utils.training import PRETRAINED, prediction
+from lenet_utils.training import PRETRAINED, load_trained, prediction
 
 
 def stored(images):
@@ -46,9 +46,13 @@ def stored(images):
 def few(mnist):
     """A small part of MNIST, at the size and in the scaling asked for."""
 
-    def load(name, *, size, scaling):
-        asked.append({"name": name, "size": size, "scaling": scaling})
+    def load(name, *, size=None, scaling=None, for_=None):
         background, ink = (-1.0, 1.0) if scaling == "signed" else (-0.1, 1.175)
+        if for_ is not None:
+            asked.append({"name": name, "for_": for_.input})
+            background, ink, size, _ = for_.input
+        else:
+            asked.append({"name": name, "size": size, "scaling": scaling})
         parts = [mnist.train[:600], mnist.validation[:200], mnist.test[:200]]
         parts = [
             Digits(scale(stored(part.images), background, ink, size), part.labels) for part in parts
@@ -211,7 +215,9 @@ def test_every_network_can_be_trained_judged_and_used(
     assert run("train", "--model", name, "--epochs", 1, "--out", tmp_path) == 0
     weights = tmp_path / "weights.safetensors"
     assert run("evaluate", "--weights", weights) == 0
-    assert few.asked == 2 * [{"name": "mnist", "size": size, "scaling": scaling}]
+    form = (-1.0, 1.0, 16, 16) if scaling == "signed" else (-0.1, 1.175, 32, 28)
+    asked = [{"size": size, "scaling": scaling}, {"for_": form}]
+    assert few.asked == [{"name": "mnist", **options} for options in asked]
     digit(mnist, 0, tmp_path / "seven.png")
     capsys.readouterr()
     assert run("predict", tmp_path / "seven.png", "--weights", weights) == 0
@@ -282,9 +288,8 @@ def test_predict_prints_one_object_with_an_entry_for_each_picture(mnist, tmp_pat
 def test_evaluate_prints_what_evaluate_counts_and_no_nan(tmp_path, few, capsys):
     files(tmp_path)  # good.safetensors has not learned: some classes are never predicted
     assert run("evaluate", "--weights", tmp_path / "good.safetensors", "--json") == 0
-    model = LeNet1()
-    load_weights(model, tmp_path / "good.safetensors")
-    result = evaluate(model, few("mnist", size=28, scaling="1998").test)
+    model = load_trained(tmp_path / "good.safetensors").model
+    result = evaluate(model, few("mnist", for_=model).test)
     assert result.per_class.precision.isna().any()
     per_class = result.per_class.reset_index().astype(object)
     expected = {

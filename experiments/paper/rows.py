@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import torch
-import torch.nn.functional as F
 from recording import all_training_digits
 from torch import nn
 
@@ -56,10 +55,8 @@ def native(size: int) -> tuple[Digits, Digits]:
 @cache
 def sixteen() -> tuple[Digits, Digits]:
     """MNIST at 16x16 pixels, centred in 28x28: LeCun et al. 1998, preprint p. 13."""
-    return tuple(
-        Digits(F.pad(digits.images, (6, 6, 6, 6), value=-0.1), digits.labels)
-        for digits in native(16)
-    )
+    mnist = load_mnist(size=28, digit=16)
+    return all_training_digits(mnist), mnist.test
 
 
 @cache

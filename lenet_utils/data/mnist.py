@@ -18,13 +18,11 @@ import platformdirs
 import torch
 from torch import Tensor
 
-from .._checks import (
-    check_one_of,
-    check_whole,
-)
+from .._checks import check_one_of, check_whole, kind_of
+from .._inputs import FIXED_SCALINGS, InputForm
 from .digits import Digits, Splits
 from .idx import DATASETS, read_pixels
-from .scaling import SMALL, scale
+from .scaling import FIELD, SMALL, scale
 
 __all__ = ["SCALINGS", "load_mnist"]
 
@@ -36,8 +34,10 @@ VALIDATION_SEED = 1998  # the split is part of the data: the same for everyone, 
 def load_mnist(
     name: str = "mnist",
     *,
-    size: int = 32,
-    scaling: str = "1998",
+    size: int | None = None,
+    digit: int | None = None,
+    scaling: str | None = None,
+    for_: object = None,
     validation: int = 5_000,
     cache: str | os.PathLike[str] | None = None,
 ) -> Splits:
@@ -53,13 +53,20 @@ def load_mnist(
         "mnist", "fashion", "kmnist" or "qmnist". QMNIST's test set has 60,000 digits: MNIST's
         10,000, then the 50,000 that Yadav and Bottou (2019) reconstructed.
     size
-        Height and width of the images: 28, more, or 16. Larger images are padded all round *with
-        the background value*. Those of 16 are for the network of 1989: each digit's own 20x20 box
-        shrunk, see `scale`; what is larger, such as the clothes of "fashion", is refused.
+        Height and width of the images: 28, more, or 16; by default 32. Larger images are padded all
+        round *with the background value*. Those of 16 are for the network of 1989: each digit's own
+        20x20 box shrunk, see `scale`; what is larger, such as the clothes of "fashion", is refused.
+    digit
+        16 shrinks that box and then pads to ``size``: LeNet-1's digits were of 16x16, centred in
+        28x28 (LeCun et al. 1998, preprint p. 13). 28 leaves the digits as they are; None does so
+        too, save where ``size`` is 16.
     scaling
-        "1998": background -0.1, ink 1.175 (LeCun et al. 1998, preprint p. 7). "signed": -1 and 1,
-        as in LeCun et al. 1989 (p. 542) and 1990 (p. 3). "unit": 0 and 1. "standard": mean 0 and
-        standard deviation 1 over the 28x28 training images.
+        By default "1998": background -0.1, ink 1.175 (LeCun et al. 1998, preprint p. 7). "signed":
+        -1 and 1, as in LeCun et al. 1989 (p. 542) and 1990 (p. 3). "unit": 0 and 1. "standard":
+        mean 0 and standard deviation 1 over the 28x28 training images.
+    for_
+        A network, or what else has an ``input`` as `LeNet` does: the images are made as it wants
+        them, in place of ``size``, ``digit`` and ``scaling``.
     validation
         How many of the training images are held out, drawn by a fixed seed.
     cache
@@ -73,16 +80,23 @@ def load_mnist(
 
     Raises
     ------
+    TypeError
+        If ``for_`` does not say what its images are like.
     ValueError
-        If an argument is not one of those above, or ``size`` is 16 and some ink is not within a
-        20x20 box.
+        If an argument is not one of those above, or digits are to be shrunk and some ink is not
+        within a 20x20 box.
     OSError
         If a file is damaged or missing, or cannot be downloaded.
     """
     check_one_of("name", name, DATASETS)
+    form = _form_for(for_, size, digit, scaling)
+    scaling = scaling or "1998"
     check_one_of("scaling", scaling, SCALINGS)
+    size = 32 if size is None else size
     if size != SMALL:
-        check_whole("size, if it is not 16,", size, least=28)
+        check_whole("size, if it is not 16,", size, least=16 if digit == SMALL else 28)
+    if digit not in (None, SMALL, FIELD):
+        raise ValueError(f"digit must be {SMALL} or {FIELD}, got {digit!r}")
     check_whole("validation", validation)
     cache = Path(cache) if cache is not None else platformdirs.user_cache_path("lenet_utils")
     train_pixels, train_labels, test_pixels, test_labels = read_pixels(name, cache)
@@ -91,7 +105,7 @@ def load_mnist(
             f"validation must leave some of the {len(train_pixels)} images to train on, "
             f"got {validation}"
         )
-    background, ink = _values(scaling, train_pixels)
+    form = form or InputForm(*_values(scaling, train_pixels), size, digit or min(size, FIELD))
     order = torch.randperm(
         len(train_pixels), generator=torch.Generator().manual_seed(VALIDATION_SEED)
     )
@@ -100,25 +114,35 @@ def load_mnist(
     del train_pixels  # 47 MB less while the numbers are made
 
     def digits(pixels: Tensor, labels: Tensor) -> Digits:
-        return Digits(scale(pixels, background, ink, size), labels)
+        return Digits(scale(pixels, *form), labels)
 
     return Splits(
         train=digits(learning, train_labels[kept]),
         validation=digits(judging, train_labels[held_out]),
         test=digits(test_pixels, test_labels),
-        background=background,
-        ink=ink,
+        background=form.background,
+        ink=form.ink,
     )
+
+
+def _form_for(for_: object, *own: object) -> InputForm | None:
+    """Return what images ``for_`` wants, where it is given; refuse it beside what it decides."""
+    if for_ is None:
+        return None
+    form = getattr(for_, "input", None)
+    if not isinstance(form, InputForm):
+        raise TypeError(
+            f"for_ must be a network of this package, such as LeNet1(), got {kind_of(for_)}"
+        )
+    if any(value is not None for value in own):
+        raise ValueError("for_ decides size, digit and scaling: pass it alone, or these alone")
+    return form
 
 
 def _values(scaling: str, train_pixels: Tensor) -> tuple[float, float]:
     """Return what background and full ink become under ``scaling``."""
-    if scaling == "1998":
-        return -0.1, 1.175
-    if scaling == "signed":
-        return -1.0, 1.0
-    if scaling == "unit":
-        return 0.0, 1.0
+    if scaling in FIXED_SCALINGS:
+        return FIXED_SCALINGS[scaling]
     counts = torch.bincount(train_pixels.flatten(), minlength=256).double()
     levels = torch.arange(256).double() / 255
     exact_mean = (counts * levels).sum() / counts.sum()

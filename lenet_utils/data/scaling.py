@@ -14,10 +14,13 @@ from .._checks import (
 
 __all__ = ["scale"]
 
-SMALL, BOX = 16, 20  # sides of the images of 1989, and of the box each of MNIST's digits fills
+SMALL, FIELD = 16, 28  # sides of the images of 1989, and of MNIST's
+BOX = 20  # side of what each of MNIST's digits fills
 
 
-def scale(pixels: Tensor, background: float, ink: float, size: int = 32) -> Tensor:
+def scale(
+    pixels: Tensor, background: float, ink: float, size: int = 32, digit: int | None = None
+) -> Tensor:
     """Turn bytes into network input: 0 becomes ``background``, 255 becomes ``ink``.
 
     Parameters
@@ -27,10 +30,12 @@ def scale(pixels: Tensor, background: float, ink: float, size: int = 32) -> Tens
     background, ink
         The values they get; -0.1 and 1.175 in LeCun et al. 1998, preprint p. 7.
     size
-        Height and width wanted. The images are centred and padded with ``background``. Where they
-        are 28x28 and 16 is wanted, the 20x20 box around each one's ink, which MNIST's digits all
-        fit into, is shrunk by area interpolation (bilinear with anti-aliasing). How the papers
-        shrank theirs is not said.
+        Height and width wanted. The images are centred and padded with ``background``.
+    digit
+        16 makes the digits of 28x28 images smaller first: the 20x20 box around each one's ink,
+        which MNIST's digits all fit into, is shrunk to 16x16 by area interpolation (bilinear with
+        anti-aliasing). How the papers shrank theirs is not said. 28 leaves them. None is 16 where
+        28x28 images are to become 16x16, and else 28.
 
     Returns
     -------
@@ -41,7 +46,8 @@ def scale(pixels: Tensor, background: float, ink: float, size: int = 32) -> Tens
     ------
     TypeError, ValueError
         If ``pixels`` is not such a tensor, is empty or larger than ``size``, if ``background`` or
-        ``ink`` is not finite, or if the ink of an image to shrink does not fit into 20x20.
+        ``ink`` is not finite, if ``digit`` is something else, or if the ink of an image to shrink
+        does not fit into 20x20.
     """
     check_kind("pixels", pixels, Tensor, "torch.from_numpy makes one of an array")
     check_whole("size", size)
@@ -53,17 +59,21 @@ def scale(pixels: Tensor, background: float, ink: float, size: int = 32) -> Tens
         raise TypeError(
             f"pixels must be uint8 of shape (N, H, W), got {pixels.dtype} {tuple(pixels.shape)}"
         )
-    if size == SMALL and pixels.shape[1:] == (28, 28):
-        small = _shrink(pixels)
-        return small.mul_((ink - background) / 255).add_(background)
-    rows, columns = size - pixels.shape[1], size - pixels.shape[2]
+    if digit not in (None, SMALL, FIELD):
+        raise ValueError(f"digit must be {SMALL}, {FIELD} or None, got {digit!r}")
+    whole = pixels.shape[1:] == (FIELD, FIELD)
+    if digit == SMALL and not whole:
+        raise ValueError(f"digit={SMALL} is for 28x28 images, got {tuple(pixels.shape)}")
+    shrunk = whole and (digit == SMALL or (digit is None and size == SMALL))
+    images = _shrink(pixels) if shrunk else pixels.unsqueeze(1)  # (N, 1, H, W)
+    rows, columns = size - images.shape[2], size - images.shape[3]
     if rows < 0 or columns < 0:
         raise ValueError(
-            f"size must be at least {max(pixels.shape[1:])} for these images, got {size}"
+            f"size must be at least {max(images.shape[2:])} for these images, got {size}"
         )
     # Left and top get the smaller half when the padding is odd.
     margins = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-    padded = F.pad(pixels, margins).unsqueeze(1)  # (N, 1, size, size), the background still 0
+    padded = F.pad(images, margins)  # (N, 1, size, size), the background still 0
     return padded.float().mul_((ink - background) / 255).add_(background)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .._checks import check_callable, kind_of
 from .._files import ASSETS
+from .._inputs import FIXED_SCALINGS, InputForm
 from .criteria import DiscriminativeLoss, squared_error
 from .initialization import initialize_as_published
 from .layer_kinds import find_kind
@@ -19,6 +20,7 @@ from .weights import load_weights
 
 __all__ = ["LeNet", "layer_label"]
 
+WRAPPED = (["module"], ["_orig_mod"])  # the child of DataParallel's like, and of torch.compile's
 WEIGHTS = ASSETS / "weights"
 
 
@@ -29,6 +31,8 @@ class LeNet(nn.Sequential):
     scaling: ClassVar[str] = "1998"  # of their pixels: one of `load_mnist`'s
     output: nn.Module  # the layer that gives the scores
     pretrained: ClassVar[Mapping[str, str]] = {}  # a name to the file of its weights
+    pretrained_digit: ClassVar[int] = 28  # side of the digits that those have learned from
+    trained_on: InputForm | None = None  # what the weights have learned from, where it is known
 
     @classmethod
     def from_pretrained(cls, name: str = "plain") -> LeNet:
@@ -55,7 +59,23 @@ class LeNet(nn.Sequential):
             raise ValueError(f"{cls.__name__} has no weights {name!r}; there are: {known}")
         model = cls()
         load_weights(model, WEIGHTS / cls.pretrained[name])
+        model.trained_on = cls.pretrained_input()
         return model.eval()
+
+    @classmethod
+    def pretrained_input(cls) -> InputForm:
+        """Return what the images of the trained weights in this package were like."""
+        return InputForm(*FIXED_SCALINGS[cls.scaling], cls.size, cls.pretrained_digit)
+
+    @property
+    def input(self) -> InputForm:
+        """What its images must be like: ``load_mnist(for_=model)`` gives them.
+
+        Where the weights are trained ones of this package, or of a file that ``train`` wrote, it is
+        what they have learned from; else the model's size and scaling, with MNIST's own digits.
+        """
+        plain = InputForm(*FIXED_SCALINGS[self.scaling], self.size, min(self.size, 28))
+        return self.trained_on or plain
 
     def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
         """Let ``initialize`` set the weights; None leaves them as PyTorch drew them.
@@ -131,6 +151,21 @@ class LeNet(nn.Sequential):
         if isinstance(idx, slice):  # some of the layers are no LeNet
             return nn.Sequential(OrderedDict(list(self.named_children())[idx]))
         return super().__getitem__(idx)
+
+
+def network_inside(model: nn.Module) -> LeNet | None:
+    """Return the network of this package that ``model`` is, or that it only wraps, or None.
+
+    Wrappers are a sequence of one, `nn.DataParallel` and its like, and what `torch.compile` gives.
+    """
+    while not isinstance(model, LeNet):
+        parts = list(model.children())
+        names = [name for name, _ in model.named_children()]
+        # To ask for the classes would import what few need, and takes seconds.
+        if len(parts) != 1 or not (isinstance(model, nn.Sequential) or names in WRAPPED):
+            return None
+        model = parts[0]
+    return model
 
 
 def layer_label(name: str) -> str:

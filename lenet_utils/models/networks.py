@@ -175,6 +175,7 @@ class LeNet1(LeNet):
 
     size = 28
     pretrained: ClassVar = {"plain": "lenet1.safetensors"}
+    pretrained_digit: ClassVar = 16
 
     def __init__(
         self,

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from .._checks import check_kind, check_labels, check_whole
+from .._inputs import warn_if_unlike
 from ..data.digits import Digits
+from ..models.base import network_inside
 from ..models.inside import device_of, evaluating
 
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
@@ -140,6 +142,7 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     ----------
     model
         Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores. It is left in the mode it was in.
+        Of images that a network of this package is not for, an `InputWarning` tells.
     digits
         What it is to read.
 
@@ -156,6 +159,14 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     check_kind("digits", digits, Digits, "load_mnist().test is one")
+    network = network_inside(model)
+    if network is not None:
+        warn_if_unlike(digits.images, network.trained_on, level=2)
+    return scores_of(model, digits)
+
+
+def scores_of(model: nn.Module, digits: Digits) -> Evaluation:
+    """Do what `evaluate` does, without a look at what the images are like."""
     device = device_of(model)
     with evaluating(model):
         batches = digits.images.split(BATCH)

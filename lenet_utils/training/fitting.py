@@ -15,12 +15,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from .._checks import check_callable, check_kind
+from .._inputs import warn_if_unlike
 from .._seeding import seeded
 from ..data.digits import Digits
+from ..models.base import network_inside
 from ..models.criteria import Criterion, criterion_of
 from . import parallel
 from .checkpoints import Checkpoint, State
-from .evaluation import Evaluation, evaluate
+from .evaluation import Evaluation, scores_of
 from .history import History, Recorder
 from .schedules import one_cycle
 from .settings import Settings, default_optimizer
@@ -150,6 +152,9 @@ def fit(
         patience=patience,
         seed=seed,
     )
+    network = network_inside(model)
+    if network is not None and warn_if_unlike(train.images, network.trained_on, level=2):
+        network.trained_on = None  # for from now on it learns from something else
     file = Checkpoint(checkpoint, settings)
     settings = settings.on(_usable(device) if device is not None else automatic_device())
     with _begun(settings, progress) as (state, learner):
@@ -239,7 +244,7 @@ def _evaluated(settings: Settings) -> Evaluation | None:
     """Evaluate; all processes go by the first one's scores, so that they decide alike."""
     if settings.validation is None:
         return None
-    result = evaluate(settings.model, settings.validation)
+    result = scores_of(settings.model, settings.validation)
     return Evaluation(parallel.from_first(result.scores), result.labels)
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
 
 from .._checks import check_finite
+from .._inputs import InputForm
 from ..data.pictures import prepare_digit
 from ..data.scaling import scale
 from ..models.base import WEIGHTS, LeNet
@@ -27,14 +26,10 @@ from ..models.weights import load_weights, read_metadata
 __all__ = ["PRETRAINED", "Prediction", "Trained", "load_trained", "predict"]
 
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
-# Their notes name only the row of experiments/paper_table.py that they come from. It says which
-# network they are of, and how large its digits are: LeNet-1's are 16x16, framed to 28x28.
-_ROWS = {
-    "LeNet-1 [16x16]": ("lenet1", 16),
-    "LeNet-5": ("lenet5", 32),
-    "LeNet-5 [dist]": ("lenet5", 32),
-}
-_IN_ALL_ROWS = {"data": "mnist", "scaling": "1998", "background": "-0.1", "ink": "1.175"}
+# Their notes name only the row of experiments/paper_table.py that they come from, which says of
+# which network they are. The network knows what its images were like.
+_ROWS = {"LeNet-1 [16x16]": "lenet1", "LeNet-5": "lenet5", "LeNet-5 [dist]": "lenet5"}
+_OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
 
 
 @dataclass(frozen=True)
@@ -64,33 +59,21 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network and what its images must be like; `load_trained` makes one.
+    """A trained network with its notes; `load_trained` makes one.
 
     Attributes
     ----------
     name
         Of its weights, as given.
     model
-        The network.
+        The network; ``model.input`` says what its images must be like.
     notes
         What is kept with the weights: the model's name, data, scaling, and more.
-    background, ink
-        The pixel values of background and full ink.
-    digit_size
-        To which 28x28 digits are brought: 16, else the model's own size.
     """
 
     name: str
     model: LeNet
     notes: Mapping[str, str]
-    background: float
-    ink: float
-    digit_size: int
-
-    def framed(self, images: Tensor) -> Tensor:
-        """Return ``(N, 1, digit_size, digit_size)`` images padded to the size of the model."""
-        margin = (self.model.size - self.digit_size) // 2
-        return F.pad(images, 4 * [margin], value=self.background)
 
 
 def load_trained(weights: str | os.PathLike[str]) -> Trained:
@@ -119,22 +102,29 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
     if not os.path.exists(path):
         raise FileNotFoundError(f"there are no weights {os.fspath(path)!r}; {_known()}")
     notes = read_metadata(path)
-    digit_size = None
     if notes.get("row") in _ROWS:
-        name, digit_size = _ROWS[notes["row"]]
-        notes = {**notes, **_IN_ALL_ROWS, "model": name}
-    if not {"model", *_IN_ALL_ROWS} <= notes.keys() or notes["model"] not in MODELS:
+        notes = _completed(notes)
+    if not {"model", *_OTHERS} <= notes.keys() or notes["model"] not in MODELS:
         raise ValueError(f"{path} does not say which network it holds; was it made by train?")
     try:
         background, ink = float(notes["background"]), float(notes["ink"])
         check_finite("background", background)
         check_finite("ink", ink)
+        digit = int(notes.get("digit", min(MODELS[notes["model"]].size, 28)))
     except ValueError as error:
         raise ValueError(f"{path} has notes that cannot be right: {error}") from error
     model = MODELS[notes["model"]]()
     load_weights(model, path)
-    size = digit_size or model.size
-    return Trained(os.fspath(weights), model.eval(), notes, background, ink, size)
+    model.trained_on = InputForm(background, ink, model.size, digit)
+    return Trained(os.fspath(weights), model.eval(), notes)
+
+
+def _completed(notes: Mapping[str, str]) -> dict[str, str]:
+    """Return the notes of weights in this package with those that ``train`` would have written."""
+    name = _ROWS[notes["row"]]
+    network = MODELS[name]
+    values = {key: str(value) for key, value in network.pretrained_input()._asdict().items()}
+    return {**notes, **values, "model": name, "data": "mnist", "scaling": network.scaling}
 
 
 def predict(
@@ -168,10 +158,9 @@ def predict(
         If there is no digit in the picture, or the weights are not those of one of the networks.
     """
     trained = weights if isinstance(weights, Trained) else load_trained(weights)
-    pixels = prepare_digit(image)[None]
-    digit = scale(pixels, trained.background, trained.ink, trained.digit_size)
+    digit = scale(prepare_digit(image)[None], *trained.model.input)
     with torch.inference_mode():
-        scores = trained.model(trained.framed(digit))[0].double()
+        scores = trained.model(digit)[0].double()
     if scores.isnan().any():
         raise FloatingPointError(
             f"the network of {trained.name} answered with NaN. Most likely its training diverged: "

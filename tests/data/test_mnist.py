@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lenet_utils import load_mnist, scale
+from lenet_utils import LeNet1, LeNet5, LeNet1989, load_mnist, scale
 from lenet_utils.data import idx
 
 # sha256 of the original, unpacked files.
@@ -161,6 +161,43 @@ def test_images_of_16_keep_all_the_ink(mnist, cache):
     # Antialiasing counts pixels at the rim of the box a little differently, but loses none.
     assert (kept / ink).mean().item() == pytest.approx(1, abs=0.01)
     assert (kept / ink).min() > 0.9
+
+
+def test_smaller_digits_are_framed_by_the_background(cache):
+    small = load_mnist(cache=cache, size=16, validation=10).test
+    framed = load_mnist(cache=cache, size=28, digit=16, validation=10)
+    assert (framed.background, framed.ink) == (-0.1, 1.175)
+    expected = torch.full((10_000, 1, 28, 28), -0.1)
+    expected[:, :, 6:22, 6:22] = small.images
+    assert torch.equal(framed.test.images, expected)
+
+
+def test_a_network_gets_the_images_it_is_for(cache):
+    for model, options in {
+        LeNet5(): {},
+        LeNet1(): {"size": 28},
+        LeNet1.from_pretrained(): {"size": 28, "digit": 16},
+        LeNet1989(): {"size": 16, "scaling": "signed"},
+    }.items():
+        wanted = load_mnist(cache=cache, for_=model)
+        expected = load_mnist(cache=cache, **options)
+        assert torch.equal(wanted.test.images, expected.test.images)
+        assert (wanted.background, wanted.ink) == (expected.background, expected.ink)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"digit": 20}, ValueError, "digit must be 16 or 28, got 20"),
+        ({"digit": 16, "size": 15}, ValueError, "size.* must be a whole number of at least 16"),
+        ({"for_": LeNet1, "size": 28}, TypeError, r"for_ must be a network .* such as LeNet1\(\)"),
+        ({"for_": "lenet1"}, TypeError, "for_ must be a network of this package, .* got str"),
+        ({"for_": LeNet1(), "size": 28}, ValueError, "for_ decides size, digit and scaling"),
+    ],
+)
+def test_what_images_cannot_be_like_is_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        load_mnist(**options)
 
 
 def test_scale_leaves_its_input_alone():

@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from refusing import IMAGES, refusals
 from torch import nn
 
 from lenet_utils import (
-    Digits,
     DiscriminativeLoss,
     LeNet1,
     LeNet4,
@@ -399,10 +397,7 @@ def test_lush_start_is_by_the_fan_in_of_each_row():
 def test_pretrained_network_makes_the_errors_its_file_says(network, name):
     model = network.from_pretrained(name)
     notes = read_metadata(WEIGHTS / network.pretrained[name])
-    digits = load_mnist(size=16 if network is LeNet1 else 32).test
-    if network is LeNet1:
-        digits = Digits(F.pad(digits.images, (6, 6, 6, 6), value=-0.1), digits.labels)
-    errors = evaluate(model, digits).errors
+    errors = evaluate(model, load_mnist(for_=model).test).errors
     assert not model.training
     assert abs(errors - int(notes["test_errors"])) <= 2  # sums in another order, elsewhere
     assert errors < 150

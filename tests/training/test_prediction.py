@@ -6,7 +6,16 @@ import pytest
 import torch
 from PIL import Image
 
-from lenet_utils import LeNet1, LeNet5, LeNet1989, Prediction, predict, prepare_digit, save_weights
+from lenet_utils import (
+    LeNet1,
+    LeNet5,
+    LeNet1989,
+    Prediction,
+    predict,
+    prepare_digit,
+    save_weights,
+    scale,
+)
 from lenet_utils.models.base import WEIGHTS
 from lenet_utils.training import PRETRAINED, load_trained
 
@@ -52,13 +61,20 @@ def test_the_default_is_lenet5_trained_with_distortions(pictures):
     assert (found.kind, found.digit) == ("probability", int(scores.argmax()))
 
 
-def test_lenet1_gets_digits_of_16_pixels_framed_by_the_background():
-    trained = load_trained("lenet1")
-    framed = trained.framed(torch.ones(2, 1, 16, 16))
-    expected = torch.full((2, 1, 28, 28), -0.1)
-    expected[:, :, 6:22, 6:22] = 1
-    assert trained.digit_size == 16
-    assert torch.equal(framed, expected)
+def test_lenet1_gets_digits_of_16_pixels_framed_by_the_background(pictures):
+    trained, seen = load_trained("lenet1"), []
+    trained.model.register_forward_pre_hook(lambda model, given: seen.append(given[0].clone()))
+    predict(pictures[0][0], trained)
+    assert trained.model.input == (-0.1, 1.175, 28, 16)
+    inner = scale(prepare_digit(pictures[0][0])[None], -0.1, 1.175, 16)
+    expected = torch.full((1, 1, 28, 28), -0.1)
+    expected[:, :, 6:22, 6:22] = inner
+    assert torch.equal(seen[0], expected)
+
+
+def test_what_the_notes_say_of_the_images_is_what_the_network_wants(tmp_path):
+    save_weights(LeNet1(), tmp_path / "weights", {**NOTES, "background": "0", "ink": "1"})
+    assert load_trained(tmp_path / "weights").model.input == (0.0, 1.0, 28, 28)
 
 
 def test_a_copy_of_the_weights_is_as_good_as_their_name(pictures, tmp_path):

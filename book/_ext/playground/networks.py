@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from matplotlib import colormaps
 from torch import Tensor, nn
 
@@ -35,26 +34,22 @@ from lenet_utils.visualization.maps import SIGNED
 
 EXAMPLES = 5  # of each class
 MISTAKES = 10  # of each network
-FRAME = 6  # pixels around LeNet-1's 16x16
 
 
 @dataclass(frozen=True)
 class Network:
-    """One that the panels offer: its name, where it comes from, and whether it reads 16x16."""
+    """One that the panels offer: its name and where it comes from."""
 
     title: str
     model: type[LeNet]
     weights: str = "plain"
-    shrunk: bool = False  # its digits are shrunk to 16x16, then framed: preprint p. 13
 
     def trained(self) -> LeNet:
         return self.model.from_pretrained(self.weights)
 
     def test_digits(self) -> Digits:
         """Return the 10,000 test digits as this network gets them."""
-        test = load_mnist(size=16 if self.shrunk else self.model.size).test
-        frame = 4 * [FRAME if self.shrunk else 0]
-        return Digits(F.pad(test.images, frame, value=float(test.images.min())), test.labels)
+        return load_mnist(for_=self.trained()).test
 
     def measured(self) -> dict[str, str]:
         """Return what is noted beside the weights: among others how many test digits it missed."""
@@ -62,7 +57,7 @@ class Network:
 
 
 OFFERED = {
-    "lenet1": Network("LeNet-1", LeNet1, shrunk=True),
+    "lenet1": Network("LeNet-1", LeNet1),
     "lenet5": Network("LeNet-5", LeNet5),
     "lenet5-dist": Network("LeNet-5 [dist]", LeNet5, "dist"),
 }
@@ -95,7 +90,7 @@ def describe(network: Network) -> dict[str, Any]:
     return {
         "title": network.title,
         "size": model.size,
-        "shrunk": network.shrunk,
+        "shrunk": model.input.digit < 28,
         "parameters": sum(p.numel() for p in model.parameters()),
         "testErrors": int(notes["test_errors"]),
         "testSize": int(notes["test_size"]),
