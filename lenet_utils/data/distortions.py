@@ -33,7 +33,8 @@ def distort(
     Parameters
     ----------
     images
-        ``(N, 1, H, W)`` float, all with one background value: the smallest.
+        ``(N, 1, H, W)`` float, all with one background value: the smallest. In half precision
+        they are distorted in float32.
     translation
         Largest shift in pixels, each way.
     scaling
@@ -51,7 +52,7 @@ def distort(
     Returns
     -------
     Tensor
-        The same shape; what comes in from outside has the background value.
+        The same shape and type; what comes in from outside has the background value.
 
     Raises
     ------
@@ -66,6 +67,9 @@ def distort(
         check_finite(name, limit)
         if limit < 0:
             raise ValueError(f"{name} must be at least 0, got {limit!r}")
+    kind = images.dtype
+    if images.element_size() < 4:  # halves cannot tell neighbouring pixels of a wide image apart
+        images = images.float()
     size = images.new_tensor(images.shape[-2:])
 
     def draw(limit: float) -> Tensor:
@@ -82,11 +86,14 @@ def distort(
     # turned first, and then stretched and slanted along the sides of the image.
     turn = torch.stack([cosine, -sine, sine, cosine], dim=1).reshape(-1, 2, 2)
     stretch = torch.stack([x_by, x_by * slant, zero, y_by], dim=1).reshape(-1, 2, 2)
-    # grid_sample counts from -1 to 1 across an image, so a pixel is 2 / size; it takes x before y,
-    # where a shape has the height first.
-    shift = torch.stack([draw(translation), draw(translation)], dim=1) * 2 / size.flip(0)
+    # grid_sample counts from -1 to 1 across an image, so a pixel is 2 / size, and what turns pixels
+    # turns x and y by their share of the sides; it takes x before y, where a shape has the height
+    # first.
+    across = size.flip(0)
+    sides = across / across[:, None]  # [[1, height / width], [width / height, 1]]
+    shift = torch.stack([draw(translation), draw(translation)], dim=1) * 2 / across
     grid = F.affine_grid(
-        torch.cat([turn @ stretch, shift[:, :, None]], dim=2),
+        torch.cat([turn @ stretch * sides, shift[:, :, None]], dim=2),
         list(images.shape),
         align_corners=False,
     )
@@ -97,7 +104,7 @@ def distort(
         moves = F.interpolate(
             points * elasticity, tuple(images.shape[-2:]), mode="bicubic", align_corners=True
         )
-        grid = grid + moves.permute(0, 2, 3, 1) * 2 / size.flip(0)
+        grid = grid + moves.permute(0, 2, 3, 1) * 2 / across
     # Outside the image grid_sample reads 0: so the background is made 0, and given back.
     background = images.amin()
-    return F.grid_sample(images - background, grid, align_corners=False).add_(background)
+    return F.grid_sample(images - background, grid, align_corners=False).add_(background).to(kind)

@@ -27,17 +27,17 @@ def seeded():
 def centres(images):
     """Return each image's centre of mass, (N, 2) in pixels: x and y."""
     ink = (images - images.amin())[:, 0]
-    axis = torch.arange(images.shape[-1]).float()
+    down, along = (torch.arange(side).float() for side in ink.shape[1:])
     total = ink.sum((1, 2))
-    return torch.stack([(ink.sum(1) @ axis) / total, (ink.sum(2) @ axis) / total], dim=1)
+    return torch.stack([(ink.sum(1) @ along) / total, (ink.sum(2) @ down) / total], dim=1)
 
 
 def second_moments(images):
     """Return each image's central second moments xx, xy, yy."""
     ink = (images - images.amin())[:, 0]
-    axis = torch.arange(images.shape[-1]).float()
+    down, along = (torch.arange(side).float() for side in ink.shape[1:])
     middle, total = centres(images), ink.sum((1, 2))
-    x, y = axis[None] - middle[:, :1], axis[None] - middle[:, 1:]
+    x, y = along[None] - middle[:, :1], down[None] - middle[:, 1:]
     pairs = [(x * x, torch.ones_like(y)), (x, y), (torch.ones_like(x), y * y)]
     return [torch.einsum("nyx,nx,ny->n", ink, a, b) / total for a, b in pairs]
 
@@ -97,6 +97,56 @@ def test_shear_is_horizontal(images):
     slant = after_xy / after_yy - xy / yy
     assert 0.3 < slant.abs().max() < 0.45
     torch.testing.assert_close(after_yy, yy, rtol=0.05, atol=0.1)
+
+
+@pytest.mark.parametrize("shape", [(32, 96), (96, 32), (32, 33)])
+def test_wide_and_high_images_are_bent_as_square_ones_are(images, shape):
+    """The same draws on the same ink in a square field, of which the rest is cut away."""
+    side, (rows, columns) = 128, shape
+    square = torch.full((len(images), 1, side, side), -0.1)
+    square[:, :, 48:80, 48:80] = images
+    top, left = (side - rows) // 2, (side - columns) // 2 + (columns % 2)
+
+    def cut(field):
+        return field[:, :, top : top + rows, left : left + columns]
+
+    options = {"rotation": 0.3, "translation": 0.0}
+    if columns % 2:  # then the middles are half a pixel apart
+        options |= {"rotation": 0.0, "shear": 0.0, "scaling": 0.0, "squeezing": 0.0}
+    torch.manual_seed(3)
+    expected = cut(distort(square, **options))
+    torch.manual_seed(3)
+    torch.testing.assert_close(distort(cut(square), **options), expected, atol=1e-4, rtol=0)
+
+
+def test_a_shift_is_as_many_pixels_in_a_wide_image(images):
+    wide = torch.nn.functional.pad(images, (20, 20, 0, 0), value=-0.1)
+    moved = distort(wide, **{**STILL, "translation": 1.0})
+    shift = centres(moved) - centres(wide)
+    assert shift.abs().max() < 1.05
+    assert shift.abs().amax(0).min() > 0.9
+
+
+def test_a_bar_in_a_wide_image_keeps_its_length_and_width():
+    """Turned: its length was off by up to twice."""
+    bar = torch.zeros(200, 1, 28, 56)
+    bar[:, :, 4:24, 26:30] = 1
+    turned = distort(bar, **{**STILL, "rotation": 0.6})
+    xx, xy, yy = second_moments(turned)
+    middle, half = (xx + yy) / 2, (((xx - yy) / 2) ** 2 + xy**2).sqrt()
+    for moment, side in ((middle + half, 20), (middle - half, 4)):
+        assert moment.sqrt().mul(12**0.5).sub(side).abs().max() < 0.5
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision_is_distorted_as_float32_is(images, kind):
+    halves = images.to(kind)
+    torch.manual_seed(5)
+    found = distort(halves, elasticity=1.0)
+    torch.manual_seed(5)
+    expected = distort(halves.float(), elasticity=1.0)
+    assert found.dtype == kind
+    assert torch.equal(found, expected.to(kind))
 
 
 def test_it_serves_as_augment_of_fit():
