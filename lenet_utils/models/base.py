@@ -14,13 +14,13 @@ from .._files import ASSETS
 from .._inputs import FIXED_SCALINGS, InputForm
 from .criteria import DiscriminativeLoss, squared_error
 from .initialization import initialize_as_published
-from .layer_kinds import find_kind
+from .layer_kinds import LayerKind, find_kind
 from .layers import SparseConv2d
 from .weights import load_weights
 
 __all__ = ["LeNet", "layer_label"]
 
-WRAPPED = (["module"], ["_orig_mod"])  # the child of DataParallel's like, and of torch.compile's
+WRAPPED = {"module", "_orig_mod"}  # the child of DataParallel's like, and of torch.compile's
 WEIGHTS = ASSETS / "weights"
 
 
@@ -103,13 +103,16 @@ class LeNet(nn.Sequential):
 
         Eq. 9 of LeCun et al. 1998 (`DiscriminativeLoss`) behind RBF units, `squared_error` behind
         squashed units as in 1989 and 1990, cross-entropy behind linear scores.
+
+        Raises
+        ------
+        ValueError
+            If the output gives probabilities, as `nn.Softmax` and `nn.Sigmoid` do.
         """
         kinds = [find_kind(part) for part in self.output.modules()]
         if any(kind is not None and kind.output == "penalties" for kind in kinds):
             return DiscriminativeLoss()
-        last = kinds[-1]
-        squashed = last is not None and last.output == "squashed"
-        return squared_error if squashed else F.cross_entropy
+        return criterion_behind(kinds[-1])
 
     def forward(self, images: Tensor) -> Tensor:
         """Return ``(N, 10)`` scores for ``(N, 1, size, size)`` images.
@@ -153,19 +156,34 @@ class LeNet(nn.Sequential):
         return super().__getitem__(idx)
 
 
-def network_inside(model: nn.Module) -> LeNet | None:
-    """Return the network of this package that ``model`` is, or that it only wraps, or None.
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return what ``model`` wraps, or itself.
 
     Wrappers are a sequence of one, `nn.DataParallel` and its like, and what `torch.compile` gives.
     """
     while not isinstance(model, LeNet):
-        parts = list(model.children())
-        names = [name for name, _ in model.named_children()]
+        parts = dict(model.named_children())
         # To ask for the classes would import what few need, and takes seconds.
-        if len(parts) != 1 or not (isinstance(model, nn.Sequential) or names in WRAPPED):
-            return None
-        model = parts[0]
+        if len(parts) != 1 or not (isinstance(model, nn.Sequential) or parts.keys() <= WRAPPED):
+            break
+        (model,) = parts.values()
     return model
+
+
+def network_inside(model: nn.Module) -> LeNet | None:
+    """Return the network of this package that ``model`` is, or that it wraps, or None."""
+    inner = unwrapped(model)
+    return inner if isinstance(inner, LeNet) else None
+
+
+def criterion_behind(last: LayerKind | None) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return what goes with a last layer of this kind; raises ValueError for probabilities."""
+    if last is not None and last.output == "probabilities":
+        raise ValueError(
+            "the network ends in values from 0 to 1, which its criterion would have to know: leave "
+            "that last layer out, for cross-entropy takes plain scores, or pass a criterion"
+        )
+    return squared_error if last is not None and last.output == "squashed" else F.cross_entropy
 
 
 def layer_label(name: str) -> str:

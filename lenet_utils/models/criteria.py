@@ -22,12 +22,6 @@ Criterion = Callable[[Tensor, Tensor], Tensor]  # of scores and labels; returns 
 RUBBISH = 1.0  # j: not given in the paper; see DiscriminativeLoss
 
 
-def criterion_of(model: nn.Module, given: Criterion | None) -> Criterion:
-    """Return ``given``; for None the model's own, or cross-entropy where it has none."""
-    own: Criterion = getattr(model, "criterion", F.cross_entropy)
-    return own if given is None else given
-
-
 def mean_penalty(scores: Tensor, labels: Tensor) -> Tensor:
     """Return the mean penalty of the right classes: LeCun et al. 1998, eq. 8 (preprint p. 9).
 

@@ -57,8 +57,8 @@ class LayerKind:
         Sets the weights of a new training; called with the layer and with what draws weights, in
         place, by their fan-in. None where there is nothing to set.
     output
-        What it gives as the last layer: scores, values squashed to be taught +1 and -1, or
-        penalties, of which the smallest is the answer.
+        What it gives as the last layer: scores, values squashed to be taught +1 and -1,
+        penalties, of which the smallest is the answer, or probabilities, from 0 to 1.
     page
         Its numbers and tensors for the network in the browser; None for a layer that is not there.
     """
@@ -72,7 +72,7 @@ class LayerKind:
     curvature: Callable[[Any, Tensor, Tensor], Curvatures] | None = None
     curvature_start: Callable[[Any, Tensor, Tensor], Curvatures] | None = None
     start: Callable[[Any, Draw], object] | None = None
-    output: Literal["scores", "squashed", "penalties"] = "scores"
+    output: Literal["scores", "squashed", "penalties", "probabilities"] = "scores"
     page: Callable[[Any], dict[str, Any]] | None = None
 
 
@@ -262,14 +262,15 @@ KINDS: dict[type[nn.Module], LayerKind] = {
     nn.BatchNorm1d: _NORMALIZING,
     nn.BatchNorm2d: _NORMALIZING,
     nn.PReLU: LayerKind("elementwise", start=_start_anew),  # no rule for its slope's curvature
-    nn.Softmax: LayerKind("softmax"),
+    nn.Softmax: LayerKind("softmax", output="probabilities"),
     nn.LogSoftmax: LayerKind("softmax"),
     **dict.fromkeys(
         (
-            *(nn.CELU, nn.ELU, nn.GELU, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.Identity),
-            *(nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU),
-            *(nn.Sigmoid, nn.Softplus, nn.Softsign, nn.Tanh, nn.Tanhshrink),
+            *(nn.CELU, nn.ELU, nn.GELU, nn.Hardswish, nn.Identity, nn.LeakyReLU, nn.LogSigmoid),
+            *(nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.SiLU, nn.Softplus, nn.Tanhshrink),
         ),
         _ELEMENTWISE,
     ),
+    **dict.fromkeys((nn.Hardtanh, nn.Softsign, nn.Tanh), replace(_ELEMENTWISE, output="squashed")),
+    **dict.fromkeys((nn.Hardsigmoid, nn.Sigmoid), replace(_ELEMENTWISE, output="probabilities")),
 }

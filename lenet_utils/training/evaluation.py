@@ -16,6 +16,7 @@ from .._inputs import warn_if_unlike
 from ..data.digits import Digits
 from ..models.base import network_inside
 from ..models.inside import device_of, evaluating
+from ..models.outputs import check_no_penalties
 
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
     import pandas as pd
@@ -156,9 +157,12 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     ------
     FloatingPointError
         If the model gives out NaN.
+    ValueError
+        If it gives out the penalties of RBF units, of which the smallest is the answer.
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     check_kind("digits", digits, Digits, "load_mnist().test is one")
+    check_no_penalties(model, digits.images)
     network = network_inside(model)
     if network is not None:
         warn_if_unlike(digits.images, network.trained_on, level=2)

@@ -7,9 +7,11 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -19,7 +21,8 @@ from .._inputs import warn_if_unlike
 from .._seeding import seeded
 from ..data.digits import Digits
 from ..models.base import network_inside
-from ..models.criteria import Criterion, criterion_of
+from ..models.criteria import Criterion
+from ..models.outputs import criterion_for
 from . import parallel
 from .checkpoints import Checkpoint, State
 from .evaluation import Evaluation, scores_of
@@ -94,7 +97,9 @@ def fit(
         When `fit` ends, the optimiser has the rates again with which it came.
     criterion
         Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss; None for the
-        model's own, ``model.criterion``, or cross-entropy where it has none.
+        model's own, ``model.criterion``, also where another module wraps it. A model that has
+        none is run once to see its last layer: eq. 9 behind RBF units, `squared_error` behind
+        `nn.Tanh` and its like, else cross-entropy.
     augment
         Called with each training batch of images, returns them changed, in the same shape.
     before_epoch
@@ -129,7 +134,8 @@ def fit(
         each update, or what ``criterion`` returns is no tensor of one number.
     ValueError
         If images and weights are of different types, sizes of the two sets differ, ``optimizer``
-        has no parameter of ``model`` or only frozen ones, gradients are off, or ``checkpoint`` is
+        has no parameter of ``model`` or only frozen ones, gradients are off, the scores are
+        penalties or probabilities with which the criterion does not go, or ``checkpoint`` is
         damaged or of another training.
     OSError
         If ``checkpoint`` cannot be read or written.
@@ -147,11 +153,12 @@ def fit(
         shuffle=shuffle,
         optimizer=default_optimizer(model) if optimizer is None else optimizer,
         schedule=schedule,
-        criterion=criterion_of(model, criterion),
+        criterion=F.cross_entropy if criterion is None else criterion,  # until it is known
         augment=augment,
         patience=patience,
         seed=seed,
     )
+    settings = replace(settings, criterion=criterion_for(model, criterion, train.images))
     network = network_inside(model)
     if network is not None and warn_if_unlike(train.images, network.trained_on, level=2):
         network.trained_on = None  # for from now on it learns from something else

@@ -12,8 +12,9 @@ from torch import nn
 from .._checks import check_kind
 from ..data.digits import Digits
 from ..models.base import layer_label
-from ..models.criteria import Criterion, criterion_of
+from ..models.criteria import Criterion
 from ..models.inside import device_of
+from ..models.outputs import criterion_for
 
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
     import pandas as pd
@@ -39,7 +40,7 @@ def layer_gradient_norms(
         One batch, taken as a whole.
     criterion
         Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the loss; None for what `fit`
-        would take: the model's own, or cross-entropy where it has none.
+        would take.
 
     Returns
     -------
@@ -51,7 +52,7 @@ def layer_gradient_norms(
 
     check_kind("model", model, nn.Module)
     check_kind("digits", digits, Digits, "take a batch, as in load_mnist().train[:256]")
-    criterion = criterion_of(model, criterion)
+    criterion = criterion_for(model, criterion, digits.images)
     twin = copy.deepcopy(model).train()
     twin.zero_grad()
     device = device_of(twin)

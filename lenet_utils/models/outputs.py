@@ -1,0 +1,103 @@
+"""What a model ends in, found by running it, and the criterion that goes with that."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .._seeding import seeded
+from .base import LeNet, criterion_behind, unwrapped
+from .criteria import Criterion, DiscriminativeLoss
+from .digit_codes import RBFOutput
+from .inside import device_of, evaluating
+from .layer_kinds import find_kind
+
+__all__ = ["check_no_penalties", "criterion_for"]
+
+LOOKED_AT = 2  # images that a model is run on to see what it gives out
+
+
+def criterion_for(model: nn.Module, given: Criterion | None, images: Tensor) -> Criterion:
+    """Return ``given``; for None the model's own, or what goes with the layer it ends in.
+
+    A model in `nn.DataParallel` or another wrapper keeps its own. Where there is none, it is
+    `DiscriminativeLoss` behind RBF units, `squared_error` behind units squashed to -1 and +1, and
+    else cross-entropy.
+
+    Parameters
+    ----------
+    model
+        Any module. It may be run, as in evaluation, on the first two images.
+    given
+        What is to be taken anyway.
+    images
+        ``(N, 1, H, W)``, at least one.
+
+    Raises
+    ------
+    ValueError
+        If the scores are penalties or probabilities, with which the criterion does not go.
+    """
+    check_no_penalties(model, images)
+    inner = unwrapped(model)
+    if given is not None:
+        if isinstance(given, nn.NLLLoss) or given is F.nll_loss:
+            _check_logarithms(inner, images)
+        return given
+    own: Criterion | None = getattr(inner, "criterion", None)
+    if own is not None:
+        return own
+    scores, outs = _outputs(inner, images)
+    if any(torch.equal(scores, -out) for part, out in outs.items() if isinstance(part, RBFOutput)):
+        return DiscriminativeLoss()
+    ends = [find_kind(part) for part, out in outs.items() if out is scores]
+    return criterion_behind(next((kind for kind in ends if kind is not None), None))
+
+
+def check_no_penalties(model: nn.Module, images: Tensor) -> None:
+    """Refuse a model that gives out the penalties of RBF units, of which the smallest is best.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    inner = unwrapped(model)
+    own = isinstance(inner, LeNet)  # which refuses such an output when it is made
+    if own or not any(isinstance(part, RBFOutput) for part in inner.modules()):
+        return
+    scores, outs = _outputs(inner, images)
+    if any(torch.equal(scores, out) for part, out in outs.items() if isinstance(part, RBFOutput)):
+        raise ValueError(
+            f"{type(inner).__name__} gives out penalties, of which the smallest is the answer, "
+            "where the largest score is taken: put lenet_utils.models.Negation() behind its "
+            "RBFOutput"
+        )
+
+
+def _check_logarithms(model: nn.Module, images: Tensor) -> None:
+    scores, _ = _outputs(model, images)
+    sums = scores.double().exp().sum(dim=1)
+    if not torch.allclose(sums, torch.ones_like(sums), atol=0.05):
+        raise ValueError(
+            "NLLLoss takes logarithms of probabilities; with the plain scores of this model it falls "
+            "for ever, and nothing is learned: pass torch.nn.CrossEntropyLoss(), or end the model "
+            "in torch.nn.LogSoftmax(1)"
+        )
+
+
+def _outputs(model: nn.Module, images: Tensor) -> tuple[Tensor, dict[nn.Module, Tensor]]:
+    """Run ``model`` on few images; return what it gave out, and what each of its parts did."""
+    outs: dict[nn.Module, Tensor] = {}
+    hooks = [
+        part.register_forward_hook(lambda part, given, out: outs.update({part: out}))
+        for part in model.modules()
+    ]
+    try:
+        with seeded(0), evaluating(model):
+            scores: Tensor = model(images[:LOOKED_AT].to(device_of(model)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return scores, {part: out for part, out in outs.items() if isinstance(out, Tensor)}
