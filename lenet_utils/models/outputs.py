@@ -81,9 +81,9 @@ def _check_logarithms(model: nn.Module, images: Tensor) -> None:
     sums = scores.double().exp().sum(dim=1)
     if not torch.allclose(sums, torch.ones_like(sums), atol=0.05):
         raise ValueError(
-            "NLLLoss takes logarithms of probabilities; with the plain scores of this model it falls "
-            "for ever, and nothing is learned: pass torch.nn.CrossEntropyLoss(), or end the model "
-            "in torch.nn.LogSoftmax(1)"
+            "NLLLoss takes logarithms of probabilities; with the plain scores of this model it "
+            "falls for ever, and nothing is learned: pass torch.nn.CrossEntropyLoss(), or end the "
+            "model in torch.nn.LogSoftmax(1)"
         )
 
 

@@ -26,9 +26,11 @@ __all__ = ["Evaluation", "evaluate"]
 BATCH = 200  # images; what a layer gives out for more does not fit into a processor's cache
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """How a model did on a set of digits; everything is counted over the whole set.
+
+    As text it is "129 errors of 10,000 (1.29 %)".
 
     Attributes
     ----------
@@ -59,9 +61,16 @@ class Evaluation:
                 "its training diverged: train it anew, with a tenth of the learning rate."
             )
 
+    def __str__(self) -> str:
+        errors = f"{self.errors:,} error{'' if self.errors == 1 else 's'}"
+        return f"{errors} of {len(self.labels):,} ({self.error_rate:.2%})".replace("%", " %")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self}>"
+
     @property
     def predictions(self) -> Tensor:
-        """``(N,)`` int64, the class of the largest score."""
+        """``(N,)`` int64, the class of the largest score; of equal ones the first."""
         return self.scores.argmax(dim=1)
 
     @property
@@ -99,6 +108,8 @@ class Evaluation:
     def top_k_accuracy(self, k: int) -> float:
         """Return the share of digits whose true class is among the ``k`` largest scores.
 
+        Of equal scores that of the smaller class comes first, as in ``predictions``.
+
         Raises
         ------
         ValueError
@@ -107,8 +118,10 @@ class Evaluation:
         check_whole("k", k)
         if k > self.scores.shape[1]:
             raise ValueError(f"k must be at most {self.scores.shape[1]}, got {k}")
-        best = self.scores.topk(k, dim=1).indices
-        return (best == self.labels[:, None]).any(dim=1).double().mean().item()
+        labels = self.labels[:, None]
+        own, classes = self.scores.gather(1, labels), torch.arange(self.scores.shape[1])
+        before = (self.scores > own) | ((self.scores == own) & (classes < labels))
+        return (before.sum(dim=1) < k).double().mean().item()
 
     @property
     def confusion(self) -> pd.DataFrame:

@@ -57,6 +57,35 @@ def test_errors_are_counted_over_the_whole_set_not_averaged_over_batches(result,
     assert found.predictions.tolist() == [predicted for _, predicted in answers[:2_500]]
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16])
+def test_of_equal_scores_the_first_class_comes_first_everywhere(kind):
+    """Ten equal scores were the answer 0 to one count and any of ten to another."""
+    labels = torch.arange(1000) % 10
+    even = Evaluation(torch.zeros(1000, 10, dtype=kind), labels)
+    assert (even.predictions == 0).all()
+    for k in range(1, 11):
+        assert even.top_k_accuracy(k) == pytest.approx(k / 10)
+    coarse = torch.randint(0, 3, (1000, 10)).to(kind)
+    found = Evaluation(coarse, labels)
+    places = [sorted(range(10), key=lambda c: (-row[c], c)) for row in coarse.tolist()]
+    for k in range(1, 11):
+        right = sum(label in best[:k] for label, best in zip(labels.tolist(), places, strict=True))
+        assert found.top_k_accuracy(k) == pytest.approx(right / 1000)
+    assert found.top_k_accuracy(1) == pytest.approx(1 - found.error_rate)
+
+
+def test_as_text_it_is_a_sentence():
+    labels = torch.arange(10_000) % 10
+    scores = torch.zeros(10_000, 10)
+    scores[range(10_000), labels] = 1
+    scores[torch.arange(0, 129 * 10, 10), 5] = 2
+    result = Evaluation(scores, labels)
+    assert str(result) == "129 errors of 10,000 (1.29 %)"
+    assert f"{result!r}" == "<Evaluation: 129 errors of 10,000 (1.29 %)>"
+    assert str(Evaluation(scores[:1], labels[:1])) == "1 error of 1 (100.00 %)"
+    assert str(Evaluation(scores[1:2], labels[1:2])) == "0 errors of 1 (0.00 %)"
+
+
 def test_the_confusion_matrix_counts_each_pair(result, answers):
     confusion = result.confusion
     assert (confusion.index.name, confusion.columns.name) == ("true", "predicted")
