@@ -49,6 +49,7 @@ def as_published(
     Behind RBF units the paper's constants fail here, and those of the authors' later code (Lush)
     take their place: its start and its first rate, 0.0001 instead of 0.0005. For
     the rows whose rates are not published, start and first rate were chosen by validation errors.
+    The curvature begins there with 2 for each of F6's units, as in Lush and whatever the criterion.
     """
     for layer in model.modules():
         # A sparse layer has its published start. Drawn again, it would move all recorded runs.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, grad, hessian, vmap
 
 from .digit_codes import RBFOutput
 
@@ -49,7 +49,8 @@ def averaged(layer: Any, x: Tensor, h: Tensor) -> Curvatures:
 
 def squashed(layer: nn.Module, x: Tensor, h: Tensor) -> Curvatures:
     """Gauss-Newton: the square of the slope, without the second derivative's own term."""
-    return _backward(layer, x)(torch.ones_like(x)).square() * h, {}
+    # A copy, for the layer may work in place.
+    return _backward(lambda x: layer(x.clone()), x)(torch.ones_like(x)).square() * h, {}
 
 
 def moved(layer: nn.Module, x: Tensor, h: Tensor) -> Curvatures:
@@ -57,13 +58,38 @@ def moved(layer: nn.Module, x: Tensor, h: Tensor) -> Curvatures:
     return _backward(layer, x)(h), {}
 
 
-def of_penalties(layer: RBFOutput, x: Tensor, labels: Tensor) -> Curvatures:
-    """2 for each input: the second derivative of eq. 7, and what Lush takes."""
+def of_penalties(
+    layer: RBFOutput,
+    x: Tensor,
+    labels: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> Curvatures:
+    """2 for each input: the second derivative of eq. 7, and what Lush takes.
+
+    With the ``loss`` of one image by its penalties and label, the exact second derivatives.
+    """
+    if loss is not None:
+        return _exactly(layer, x, labels, loss)
     own = {}
     if layer.codes.requires_grad:  # a code meets its own class only: eq. 8
         count = F.one_hot(labels, len(layer.codes)).to(x).sum(dim=0)
         own["codes"] = 2 * count[:, None].expand_as(layer.codes)
     return torch.full_like(x, 2.0), own
+
+
+def _exactly(
+    layer: RBFOutput, x: Tensor, labels: Tensor, loss: Callable[[Tensor, Tensor], Tensor]
+) -> Curvatures:
+    """Of E(y), with y_i = sum_j (x_j - w_ij)^2: both derivatives by the chain rule."""
+    away, penalties = x[:, None, :] - layer.codes.detach(), layer(x).detach()
+    first = vmap(grad(loss))(penalties, labels)  # (N, classes)
+    second = vmap(hessian(loss))(penalties, labels)  # (N, classes, classes)
+    mixed = torch.einsum("nij,nik,nkj->nj", away, second, away)
+    own = {}
+    if layer.codes.requires_grad:
+        direct = second.diagonal(dim1=1, dim2=2)[:, :, None] * away.square()
+        own["codes"] = (2 * first[:, :, None] + 4 * direct).sum(dim=0)
+    return 2 * first.sum(dim=1, keepdim=True) + 4 * mixed, own
 
 
 def _backward(function: Callable[[Any], Tensor], x: Any) -> Callable[[Tensor], Any]:

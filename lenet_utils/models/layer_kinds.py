@@ -24,6 +24,7 @@ from .layers import ScaledTanh, SparseConv2d, Subsampling, Twice, UnitBias
 __all__ = ["KINDS", "LayerKind", "find_kind", "kind_of", "known_parts"]
 
 Draw = Callable[[Tensor, int], object]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class LayerKind:
         is known.
     curvature_start
         For a layer from which `diagonal_curvature` begins instead of from the criterion: the same,
-        called with the layer, its input and the labels.
+        called with the layer, its input, the labels and None, or, for an exact start, the loss of
+        one image by what the layer gives and its label.
     start
         Sets the weights of a new training; called with the layer and with what draws weights, in
         place, by their fan-in. None where there is nothing to set.
@@ -70,7 +72,7 @@ class LayerKind:
     inputs: Callable[[Any], tuple[int, ...]] = lambda layer: (0,)
     biased: bool = False
     curvature: Callable[[Any, Tensor, Tensor], Curvatures] | None = None
-    curvature_start: Callable[[Any, Tensor, Tensor], Curvatures] | None = None
+    curvature_start: Callable[[Any, Tensor, Tensor, Loss | None], Curvatures] | None = None
     start: Callable[[Any, Draw], object] | None = None
     output: Literal["scores", "squashed", "penalties", "probabilities"] = "scores"
     page: Callable[[Any], dict[str, Any]] | None = None

@@ -47,8 +47,18 @@ class SDLM(Optimizer):
         check_positive("mu", mu)
         super().__init__(params, {"lr": lr, "mu": mu})
 
-    def estimate_curvature(self, model: nn.Module, digits: Digits, criterion: Criterion) -> None:
+    def estimate_curvature(
+        self,
+        model: nn.Module,
+        digits: Digits,
+        criterion: Criterion,
+        *,
+        exact_start: bool = False,
+    ) -> None:
         """Average the curvature over ``digits``; the paper takes 500 training images.
+
+        Behind RBF units it does not ask the ``criterion``, unless ``exact_start``: see
+        `diagonal_curvature`. What is exact may be negative, and counts as 0 here.
 
         Raises
         ------
@@ -56,8 +66,10 @@ class SDLM(Optimizer):
             If ``digits`` is something else, or a layer of ``model`` has no known rule.
         """
         check_kind("digits", digits, Digits, "such as load_mnist().train[:500]")
-        curvature = diagonal_curvature(model, digits.images, digits.labels, criterion)
-        of = {id(p): curvature[name] for name, p in model.named_parameters()}
+        curvature = diagonal_curvature(
+            model, digits.images, digits.labels, criterion, exact_start=exact_start
+        )
+        of = {id(p): curvature[name].clamp(min=0) for name, p in model.named_parameters()}
         for group in self.param_groups:
             for p in group["params"]:
                 if id(p) not in of:

@@ -7,7 +7,7 @@ from refusing import IMAGES, LABELS, refusals
 from torch import nn
 from toy import make_model
 
-from lenet_utils import Digits, LeNet1, LeNet4, LeNet5, LeNet1989
+from lenet_utils import Digits, DiscriminativeLoss, LeNet1, LeNet4, LeNet5, LeNet1989
 from lenet_utils.models import (
     Negation,
     RBFOutput,
@@ -78,6 +78,119 @@ def test_behind_rbf_units_it_is_the_exact_second_derivative_of_eq_8():
     weight = model[1].weight.detach()
     exact = torch.func.hessian(loss)(weight).reshape(weight.numel(), -1).diagonal()
     torch.testing.assert_close(ours["1.weight"].flatten(), exact, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("criterion", [DiscriminativeLoss(), mean_penalty, F.cross_entropy])
+@pytest.mark.parametrize("trainable", [False, True])
+def test_the_exact_start_is_the_second_derivative_of_the_criterion(criterion, trainable):
+    """Against the whole Hessian by F6, and by the codes, of each image alone."""
+    rbf = RBFOutput(torch.randn(10, 6), trainable=trainable)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 6, bias=False), rbf, Negation()).double()
+    model[1].weight.data.copy_(torch.eye(6))  # so that F6 is the image
+    images, labels = torch.randn(5, 1, 2, 3).double(), torch.arange(5)
+    ours = diagonal_curvature(model, images, labels, criterion, exact_start=True)
+    by_input, by_codes = torch.zeros(6).double(), torch.zeros(10, 6).double()
+    weight = torch.zeros(6, 6).double()
+    for x, label in zip(images.reshape(5, 6), labels.split(1), strict=True):
+
+        def loss(x, codes, label=label):
+            return criterion(-(x - codes).square().sum(1)[None], label)
+
+        second = torch.func.hessian(loss, argnums=(0, 1))(x, rbf.codes.detach())
+        by_input = second[0][0].diagonal()
+        by_codes += second[1][1].reshape(60, 60).diagonal().reshape(10, 6) / 5
+        weight += by_input[:, None] * x.square() / 5
+    torch.testing.assert_close(ours["1.weight"], weight, rtol=1e-8, atol=1e-10)
+    if trainable:
+        torch.testing.assert_close(ours["2.codes"], by_codes, rtol=1e-8, atol=1e-10)
+
+
+def test_for_a_trained_network_the_exact_start_is_well_below_2(mnist):
+    """By eq. 9; the published runs take 2, as Lush does, whatever the criterion."""
+    model = LeNet5.from_pretrained()
+    some = mnist.train[:200]
+    usual, exact = (
+        diagonal_curvature(
+            model, some.images, some.labels, model.criterion, exact_start=start
+        )["f6.1.bias"]
+        for start in (False, True)
+    )  # fmt: skip
+    assert 0.1 < (exact.mean() / usual.mean()).item() < 0.6
+    optimizer = SDLM(model.parameters())
+    optimizer.estimate_curvature(model, some, model.criterion, exact_start=True)
+    assert all(values["curvature"].min() >= 0 for values in optimizer.state.values())
+
+
+# --- Only what is a chain of layers ---------------------------------------------------------------
+
+
+class Own(nn.Module):
+    """Somebody's own module, which runs its layers as ``run`` says."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.flat, self.squash, self.run = nn.Flatten(), ScaledTanh(), run
+        self.first, self.second, self.last = nn.Linear(16, 8), nn.Linear(8, 8), nn.Linear(8, 10)
+
+    def forward(self, images):
+        return self.run(self, images)
+
+
+def test_a_layer_used_twice_counts_twice():
+    """As two layers that share their weights; nn.ReLU() is the usual one."""
+
+    def run(own, x):
+        x = own.squash(own.first(own.flat(x)))
+        return own.last(own.squash(own.second(own.squash(own.second(x)))))
+
+    model = Own(run).double()
+    twin = nn.Linear(8, 8)
+    twin.weight, twin.bias = model.second.weight, model.second.bias
+    chain = nn.Sequential(
+        *(model.flat, model.first, ScaledTanh(), model.second, ScaledTanh()),
+        *(twin, ScaledTanh(), model.last),
+    )
+    digits = torch.randn(4, 1, 4, 4).double(), torch.arange(4)
+    found = diagonal_curvature(model, *digits, squared_error)
+    expected = diagonal_curvature(chain, *digits, squared_error)
+    for name, other in {"first": "1", "second": "3", "last": "7"}.items():
+        for kind in ("weight", "bias"):
+            torch.testing.assert_close(found[f"{name}.{kind}"], expected[f"{other}.{kind}"])
+
+
+def test_layers_that_work_in_place_have_the_curvature_of_those_that_do_not():
+    digits = torch.randn(4, 1, 4, 4).double(), torch.arange(4)
+    models = [
+        nn.Sequential(
+            nn.Flatten(), nn.Linear(16, 8), nn.ELU(inplace=inplace), nn.Linear(8, 10)
+        ).double()
+        for inplace in (False, True)
+    ]
+    models[1].load_state_dict(models[0].state_dict())
+    expected, found = (diagonal_curvature(model, *digits, squared_error) for model in models)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("run", "where"),
+    [
+        (lambda own, x: own.last(F.relu(own.first(own.flat(x)))), "Linear and Linear"),
+        (lambda own, x: own.last(own.squash(own.first(x.flatten(1)))), "the images and Linear"),
+        (lambda own, x: own.last(own.first(own.flat(x))).tanh(), "Linear and the scores"),
+        (
+            lambda own, x: own.last((y := own.first(own.flat(x))) + own.second(y)),
+            "Linear and Linear",
+        ),
+        (
+            lambda own, x: (own.second(y := own.first(own.flat(x))), own.last(y))[1],
+            "Linear and Linear",
+        ),
+    ],
+)
+def test_what_is_no_chain_of_layers_is_refused(run, where):
+    digits = torch.randn(4, 1, 4, 4), torch.arange(4)
+    with pytest.raises(ValueError, match=f"between {where} there is what is no layer.*nn.ReLU"):
+        diagonal_curvature(Own(run), *digits, squared_error)
 
 
 # --- Against a loop over all connections ----------------------------------------------------------
