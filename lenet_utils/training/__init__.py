@@ -9,6 +9,7 @@ from .history import History
 from .prediction import PRETRAINED, Prediction, Trained, load_trained, predict
 from .schedules import PUBLISHED_RATES, one_cycle, published_schedule
 from .sdlm import SDLM
+from .signs import TrainingWarning
 
 __all__ = [
     "PRETRAINED",
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "Prediction",
     "Trained",
+    "TrainingWarning",
     "automatic_device",
     "diagonal_curvature",
     "difference",

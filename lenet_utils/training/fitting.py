@@ -29,6 +29,7 @@ from .evaluation import Evaluation, scores_of
 from .history import History, Recorder
 from .schedules import one_cycle
 from .settings import Settings, default_optimizer
+from .signs import Watch
 from .step import Learner, batches, channels_last, keeping_rates, order_for_all, update
 
 with warnings.catch_warnings():
@@ -63,11 +64,16 @@ def fit(
 
     The whole set is moved to the device once, and each epoch goes through all of it. With a
     validation set the model ends with the weights of the epoch of fewest validation errors (of
-    equals, the one of lowest loss). Ctrl-C ends the training and returns what there is.
+    equals, the one of lowest loss). Ctrl-C ends the training and returns what there is. Where an
+    epoch ends with one answer for nearly all images, a loss above that of the beginning, or a rate
+    that fell a thousandfold in the first of several epochs, a `TrainingWarning` says so, once.
 
-    The same seed gives the same weights, bit for bit, on the same machine, CPU, versions and number
-    of threads. Elsewhere sums are taken in another order: the first losses differ in their last
-    digits, and training enlarges that, so that error rates agree only within the spread of seeds.
+    From the same start, the same seed gives the same weights, bit for bit, on the same machine,
+    CPU, versions and number of threads. The start is drawn when the model is made, so call
+    ``torch.manual_seed(0)`` before ``LeNet5()``. A second `fit` with the same seed goes through the
+    images in the same order as the first; give it another seed for another order. Elsewhere sums
+    are taken in another order: the first losses differ in their last digits, and training enlarges
+    that, so that error rates agree only within the spread of seeds.
 
     Where ``torchrun`` started several processes, and each called
     ``torch.distributed.init_process_group()``, they train one model together: ``batch_size`` images
@@ -110,7 +116,8 @@ def fit(
     patience
         End after this many epochs without a better validation error; None for never.
     seed
-        Of the order, of dropout and of ``augment``. The random state of the caller is left alone.
+        Of the order of the images, of dropout and of ``augment``; not of the first weights, which
+        the model brings. The random state of the caller is left alone.
     checkpoint
         A file to write after each epoch, by custom ``*.safetensors``. Where it is there already,
         the training goes on from it, with the same settings only, and on the same machine to the
@@ -167,6 +174,7 @@ def fit(
     with _begun(settings, progress) as (state, learner):
         order = order_for_all(settings)
         file.resume(state)  # and with it the random state
+        watch = Watch(settings)
         for epoch in _epochs_left(settings, state.record, after_epoch):
             if before_epoch is not None:
                 before_epoch()
@@ -175,8 +183,10 @@ def fit(
                 loss, error, rate = update(learner, *batch, state.optimizer, state.scheduler)
                 state.record.step(epoch, loss, error, rate)
             state.record.collect()  # did it diverge? Then there is nothing to evaluate
-            state.record.epoch(epoch, _evaluated(settings))
+            result = _evaluated(settings)
+            state.record.epoch(epoch, result)
             file.save(state)
+            watch.look(state.record.steps, epoch, result, level=2)
     return state.record.history()
 
 

@@ -145,6 +145,11 @@ class Recorder:
             self._best_weights = {k: v.clone() for k, v in self.learner.state_dict().items()}
 
     @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The row of each update taken in."""
+        return self._steps
+
+    @property
     def steps_done(self) -> int:
         """Number of updates taken in, of whole epochs."""
         return len(self._steps)
