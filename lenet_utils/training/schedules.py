@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
@@ -17,12 +19,16 @@ PUBLISHED_RATES = (
     *([0.00005] * 4),
     *([0.00001] * 8),
 )
+FEWEST = 4  # updates of a cycle; of fewer, PyTorch's OneCycleLR begins beyond its peak
 
 
 def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
     """Raise the learning rate from 1/25 to the optimiser's own, then lower it to nearly 0.
 
     The default schedule of `fit`; another is any function of an optimiser and the number of steps.
+    The peak comes after three tenths of the updates: with ten it is the third, the first has 1/25
+    and the last 4 millionths of it. Fewer than four leave no room to rise. They only fall: one
+    update has the whole rate, two the whole and the half, three the whole, 3/4 and 1/4.
 
     Parameters
     ----------
@@ -38,6 +44,8 @@ def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
     """
     check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
     check_whole("steps", steps)
+    if steps < FEWEST:
+        return LambdaLR(optimizer, lambda step: (1 + math.cos(math.pi * step / steps)) / 2)
     peaks = [group["lr"] for group in optimizer.param_groups]
     return OneCycleLR(optimizer, peaks, total_steps=int(steps), pct_start=0.3, cycle_momentum=False)
 

@@ -1,26 +1,47 @@
 """Learning rates, step by step."""
 
 import pytest
+import torch
 from refusing import refusals
 from torch import nn
-from toy import make_model, sgd
+from toy import QUIET, make_digits, make_model, sgd, weights
 
-from lenet_utils import SDLM, one_cycle, published_schedule
+from lenet_utils import SDLM, fit, one_cycle, published_schedule
 from lenet_utils.training import PUBLISHED_RATES
 
 
-@pytest.mark.parametrize("steps", [1, 2, 10, 1000])
-def test_one_cycle_rises_for_three_tenths_and_falls_to_nearly_nothing(steps):
-    optimizer = sgd(make_model(), 1.0)
+def rates_of(steps, rate=1.0):
+    optimizer = sgd(make_model(), rate)
     scheduler, rates = one_cycle(optimizer, steps), []
     for _ in range(steps):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         scheduler.step()
-    assert rates[-1] < 1e-5
+    return rates
+
+
+@pytest.mark.parametrize("steps", [4, 10, 1000])
+def test_one_cycle_rises_for_three_tenths_and_falls_to_nearly_nothing(steps):
+    rates = rates_of(steps)
+    assert rates[0] == pytest.approx(1 / 25)
+    assert rates[-1] == pytest.approx(1 / 25 / 1e4)
+    top = rates.index(max(rates))
+    assert rates == sorted(rates[: top + 1]) + sorted(rates[top + 1 :], reverse=True)
     if steps >= 10:
-        assert rates[0] == pytest.approx(1 / 25)
         assert max(rates) == rates[round(0.3 * steps) - 1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("steps", "rates"), [(1, [2.0]), (2, [2.0, 1.0]), (3, [2.0, 1.5, 0.5])])
+def test_the_few_updates_of_a_short_training_learn_something(steps, rates):
+    assert rates_of(steps, rate=2.0) == pytest.approx(rates)
+
+
+def test_one_update_by_fit_learns_as_much_as_the_optimiser_alone():
+    digits, model, other = make_digits(), make_model(), make_model()
+    other.load_state_dict(model.state_dict())
+    for net, options in ((model, {}), (other, {"schedule": None})):
+        fit(net, digits, epochs=1, batch_size=22, optimizer=sgd(net, 0.5), **options, **QUIET)
+    assert torch.equal(weights(model), weights(other))
 
 
 def test_the_published_schedule():
