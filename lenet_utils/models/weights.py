@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,14 +13,17 @@ from torch import Tensor, nn
 
 from .._checks import check_kind
 from .._files import atomic_path
+from .layers import SparseConv2d
 
 __all__ = ["load_weights", "read_metadata", "save_weights"]
+
+TABLES = "connection_tables"  # the note with each sparse layer's table, not one of the caller's
 
 
 def save_weights(
     model: nn.Module, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write the weights of ``model``; the file is complete or not there.
+    """Write the weights of ``model``, and its connection tables; the file is complete or not there.
 
     Parameters
     ----------
@@ -40,7 +44,9 @@ def save_weights(
     check_kind("model", model, nn.Module, "such as LeNet5()")
     for name, note in (metadata or {}).items():
         check_kind(f"metadata[{name!r}]", note, str, "notes are text: str(...) makes it of others")
-    write_tensors(model.state_dict(), path, metadata or {})
+    write_tensors(
+        model.state_dict(), path, {**(metadata or {}), TABLES: json.dumps(_tables(model))}
+    )
 
 
 def write_tensors(
@@ -73,7 +79,8 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no safetensors file or holds the weights of another network.
+        If it is no safetensors file or holds the weights of another network, be it only one whose
+        maps read others. Files from before tables were kept say nothing of theirs.
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     with opening(path):
@@ -87,6 +94,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
             f"({found.get(different[0][0])} in the file, {wanted.get(different[0][0])} wanted); "
             "build the model with the parts it was trained with"
         )
+    _check_tables(model, _all_notes(path).get(TABLES, "{}"), path)
     model.load_state_dict(tensors)
 
 
@@ -100,8 +108,28 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     ValueError
         If it is no safetensors file.
     """
+    return {name: note for name, note in _all_notes(path).items() if name != TABLES}
+
+
+def _all_notes(path: str | os.PathLike[str]) -> dict[str, str]:
     with opening(path), safetensors.safe_open(path, framework="pt") as file:
         return file.metadata() or {}
+
+
+def _tables(model: nn.Module) -> dict[str, list[list[int]]]:
+    """Return what says which map reads which: it decides what weights mean, but is none itself."""
+    parts = dict(model.named_modules()).items()
+    return {n: list(map(list, p.table)) for n, p in parts if isinstance(p, SparseConv2d)}
+
+
+def _check_tables(model: nn.Module, kept: str, path: str | os.PathLike[str]) -> None:
+    """Refuse weights that have learned with other connection tables than those of ``model``."""
+    for name, own in _tables(model).items():
+        if json.loads(kept).get(name, own) != own:
+            raise ValueError(
+                f"{path} holds weights for another connection table than that of {name or 'it'}: "
+                "build the model with the connections it was trained with"
+            )
 
 
 @contextmanager

@@ -4,12 +4,14 @@ import math
 import os
 
 import pytest
+import safetensors.torch
 import torch
 from refusing import refusals
 from torch import nn
 
-from lenet_utils import LeNet1, LeNet5, load_weights, save_weights
+from lenet_utils import C3_TABLE, LeNet1, LeNet5, SparseConv2d, load_weights, save_weights
 from lenet_utils.models import read_metadata
+from lenet_utils.models.base import WEIGHTS
 
 
 @pytest.fixture
@@ -37,6 +39,40 @@ def test_weights_come_back_bit_for_bit(path, make):
     save_weights(model, path)
     load_weights(other, path)
     assert bits(model) == bits(other)
+
+
+OTHER_TABLE = tuple(tuple(5 - i for i in row) for row in C3_TABLE)  # rows as long as Table I's
+
+
+def test_weights_go_into_the_connection_table_they_learned_with_only(path):
+    """They fitted any table with rows as long, and gave 5,429 errors without a word."""
+    save_weights(LeNet5(), path)
+    other = LeNet5(connections=OTHER_TABLE)
+    before = bits(other)
+    with pytest.raises(ValueError, match=r"another connection table than that of c3\.0:"):
+        load_weights(other, path)
+    assert bits(other) == before
+    model = LeNet5(connections=OTHER_TABLE)
+    save_weights(model, path)
+    load_weights(other, path)
+    assert bits(other) == bits(model)
+
+
+def test_one_sparse_layer_alone_keeps_its_table_too(path):
+    save_weights(SparseConv2d(((0,), (1,)), 2), path)
+    load_weights(SparseConv2d(((0,), (1,)), 2), path)
+    with pytest.raises(ValueError, match="another connection table"):
+        load_weights(SparseConv2d(((1,), (0,)), 2), path)
+
+
+def test_files_from_before_tables_were_kept_still_load(path):
+    model, other = LeNet5(), LeNet5()
+    safetensors.torch.save_file(model.state_dict(), path)
+    load_weights(other, path)
+    assert bits(other) == bits(model)
+    with safetensors.safe_open(WEIGHTS / "lenet5.safetensors", framework="pt") as file:
+        assert "connection_tables" not in file.metadata()
+    assert LeNet5.from_pretrained()
 
 
 def test_the_file_holds_the_published_60000_parameters_and_the_output(path):
