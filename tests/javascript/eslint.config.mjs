@@ -2,8 +2,8 @@
 import js from "@eslint/js";
 
 const browser = [
-  ...["atob", "Blob", "clearTimeout", "document", "ImageData", "location", "setTimeout", "URL"],
-  ...["window", "lenet"],
+  ...["atob", "Blob", "clearTimeout", "document", "HTMLLIElement", "ImageData", "location"],
+  ...["MutationObserver", "setTimeout", "URL", "URLSearchParams", "window", "lenet"],
 ];
 
 export default [

@@ -29,7 +29,7 @@ NETWORKS = {
 }
 # In the order in which they need each other.
 SCRIPTS = (
-    *("preparation", "network", "tiles", "controls", "drawing"),
+    *("preparation", "network", "tiles", "controls", "canvas"),
     *("steps", "views", "inspector", "figures", "panel"),
 )
 FOLDER = "playground"

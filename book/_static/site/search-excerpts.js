@@ -1,6 +1,7 @@
 // Excerpts below what the search found. Sphinx would fetch whole pages for them, which a page opened
 // from a folder (file://) may not do. But it may load scripts: each page's text lies in one, written
 // by book/_ext/search.py, which hands it to `addSearchText`.
+/* global Stemmer, splitQuery */
 (() => {
   "use strict";
 

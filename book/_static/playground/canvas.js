@@ -6,6 +6,7 @@
   "use strict";
   const lenet = (window.lenet = window.lenet || {});
 
+  // The size it is shown at stands in playground.css, at .lenet-drawing.
   const SIDE = 280; // pixels of the paper
   const PEN = 22; // width of a stroke: about two pixels once the digit is 20 pixels high
   const STEP = 10; // how far an arrow key moves the pen; with Shift a fifth of it
