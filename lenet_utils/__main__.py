@@ -8,6 +8,7 @@ import math
 import platform
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
 SCALINGS = ("1998", "signed", "standard", "unit")
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 
+WRITTEN = ("checkpoint.safetensors", "weights.safetensors", "history.csv", "curves.png")
 WEIGHTS = f"a file that train wrote, or, in this package, {', '.join(PRETRAINED)}"
 JSON = "print one JSON object instead of text"
 
@@ -105,9 +107,14 @@ def _seed(text: str) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from .training.parallel import joined_processes
+    from ._files import check_writable, only_writer
+    from .training.parallel import joined_processes, process_number
 
-    with joined_processes():
+    with joined_processes(), ExitStack() as held:
+        if process_number() == 0:
+            for name in WRITTEN:
+                check_writable(options.out / name)  # to learn it now, and not after the training
+            held.enter_context(only_writer(options.out / WRITTEN[1]))
         _train_and_write(options)
 
 
@@ -121,7 +128,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
     from .training.parallel import process_number
     from .visualization import learning_curves, use_style
 
-    checkpoint, first = options.out / "checkpoint.safetensors", process_number() == 0
+    checkpoint, first = options.out / WRITTEN[0], process_number() == 0
     if first:
         _prepare(options.out, checkpoint, options.resume)
     torch.manual_seed(options.seed)
@@ -167,10 +174,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
 
 
 def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:
-    """Make the folder, and see to it that the training goes on, or begins anew, as it should."""
-    from ._files import check_writable
-
-    check_writable(checkpoint)  # better to learn it now than after the training
+    """See to it that the training goes on, or begins anew, as it should."""
     if not resume and checkpoint.exists():
         checkpoint.replace(checkpoint.with_stem("earlier-checkpoint"))
         print("the checkpoint found here is kept as earlier-checkpoint.safetensors")

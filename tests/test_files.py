@@ -1,10 +1,14 @@
 """A file is written whole or not at all."""
 
+import multiprocessing
 import os
+import signal
+import socket
+import sys
 
 import pytest
 
-from lenet_utils._files import atomic_path, check_writable
+from lenet_utils._files import atomic_path, check_regular, check_writable, only_writer
 
 
 def test_the_file_is_there_only_after_the_block(tmp_path):
@@ -87,3 +91,55 @@ def test_what_can_be_written_is_left_as_it_is(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     check_writable(tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def write_and_die(target):
+    with atomic_path(target) as temporary:
+        temporary.write_text("half of it")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no locks of this kind")
+def test_what_a_kill_left_is_removed_and_what_another_writes_is_not(tmp_path):
+    target = tmp_path / "a b[1].txt"
+    child = multiprocessing.get_context("fork").Process(target=write_and_die, args=(target,))
+    child.start()
+    child.join()
+    (left,) = os.listdir(tmp_path)
+    with atomic_path(target) as mine, atomic_path(target) as other:
+        assert not (tmp_path / left).exists()
+        other.write_text("the other's")
+        mine.write_text("mine")
+    assert target.read_text() == "mine"
+    assert os.listdir(tmp_path) == [target.name]
+
+
+def test_one_at_a_time_writes_and_then_the_next(tmp_path):
+    target = tmp_path / "a.txt"
+    for _ in range(2):
+        with only_writer(target):
+            with (
+                pytest.raises(OSError, match=r"another training writes .*a.txt at this moment"),
+                only_writer(target),
+            ):
+                pytest.fail("the block must not run")
+            with only_writer(tmp_path / "b.txt"):
+                pass
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_does_not_end_or_keeps_one_waiting_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # names of sockets are short
+    (tmp_path / "file").touch()
+    check_regular("file")
+    places = [tmp_path]
+    if sys.platform != "win32":
+        os.mkfifo("pipe")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind("socket")
+        places += ["pipe", "socket", "/dev/zero"]
+    for place in places:
+        with pytest.raises(OSError, match=r"it is a folder|it is no regular file, but a device"):
+            check_regular(place)
+    with pytest.raises(FileNotFoundError):
+        check_regular("missing")

@@ -353,7 +353,7 @@ def files(folder):
         ("evaluate", "swapped.safetensors", "does not fit this LeNet1"),
         ("predict", "odd.safetensors", "plenty"),
         ("predict", "missing.safetensors", "missing.safetensors"),
-        ("predict", "diverged.safetensors", "answered with NaN"),
+        ("predict", "diverged.safetensors", "diverged.safetensors is of no use: h1.0.bias has NaN"),
         ("predict", "lenet7", "'lenet5-dist', which are in this package"),
     ],
 )
@@ -395,6 +395,40 @@ def test_a_place_that_cannot_be_written_is_refused_before_training(tmp_path, cap
     for out in (tmp_path / "file", tmp_path / "file" / "run"):
         assert run("train", "--out", out) == 1
         assert "file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", command_line.WRITTEN)
+def test_a_folder_where_a_file_is_to_come_is_found_before_training(
+    tmp_path, capsys, monkeypatch, name
+):
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr("lenet_utils.training.fit", never)
+    assert run("train", "--out", tmp_path) == 1
+    assert f"{name}: it is a folder" in capsys.readouterr().err
+
+
+def test_a_second_training_into_the_folder_is_refused_and_the_first_is_not_disturbed(
+    tmp_path, capsys, monkeypatch
+):
+    def meanwhile(*arguments, **options):
+        monkeypatch.setattr("lenet_utils.training.fit", never)
+        for more in ([], ["--resume"], ["--seed", 7]):
+            assert run(*RUN, tmp_path, *more) == 1
+            assert "another training writes" in capsys.readouterr().err
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr("lenet_utils.training.fit", meanwhile)
+    assert run(*RUN, tmp_path) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(command_line.WRITTEN)
+
+
+def test_the_same_training_writes_the_same_bytes(trained, tmp_path):
+    """Save the times in the history."""
+    assert run(*RUN, tmp_path) == 0
+    for name in command_line.WRITTEN[:2]:
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
+    first, again = (pd.read_csv(out / "history.csv") for out in (trained, tmp_path))
+    assert first.drop(columns="seconds").equals(again.drop(columns="seconds"))
 
 
 def test_ctrl_c_before_the_first_epoch_writes_nothing(tmp_path, capsys, monkeypatch):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
 from .._checks import check_kind
-from .._files import atomic_path
+from .._files import atomic_path, check_regular
 from .layers import SparseConv2d
 
 __all__ = ["load_weights", "read_metadata", "save_weights"]
 
+CHECKSUM = "lenet_utils_checksum"  # the note with the sha256 of tensors and other notes
 TABLES = "connection_tables"  # the note with each sparse layer's table, not one of the caller's
 
 
@@ -50,16 +54,93 @@ def save_weights(
 
 
 def write_tensors(
-    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], metadata: Mapping[str, str]
+    tensors: Mapping[str, Tensor], path: str | os.PathLike[str], notes: Mapping[str, str]
 ) -> None:
-    """Write ``tensors`` by name with notes beside them; the file is complete or not there."""
+    """Write ``tensors`` by name with ``notes``; the file is complete or not there.
+
+    The same tensors and notes make the same bytes.
+    """
     # Copies, for safetensors refuses tensors that share memory, as tied weights do.
     whole = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+    header, data = _parts(safetensors.torch.save(whole))
+    notes = {name: note for name, note in sorted(notes.items()) if name != CHECKSUM}
+    # safetensors 0.8 would write the notes in an order that changes from run to run.
+    notes = {**notes, CHECKSUM: _checksum(header, notes, data)}
+    head = json.dumps({"__metadata__": notes, **header}, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)  # for safetensors, data begin at a multiple of 8
     with atomic_path(path) as temporary:
         try:
-            safetensors.torch.save_file(whole, temporary, metadata=dict(metadata))
-        except safetensors.SafetensorError as error:  # a full disk, for one
-            raise OSError(f"cannot write {path}: {error}") from error
+            temporary.write_bytes(len(head).to_bytes(8, "little") + head + data)
+        except OSError as error:  # a full disk, for one
+            raise type(error)(f"cannot write {path}: {error}") from error
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a safetensors file, which has its name in what goes wrong."""
+    with opening(path):
+        check_regular(path)
+        with safetensors.safe_open(path, framework="pt"):
+            pass  # its head fits its length: not everything that is large is read
+        return Path(path).read_bytes()
+
+
+def unpack(
+    content: bytes, path: str | os.PathLike[str]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return tensors and notes of a safetensors file that was read whole.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or not the one that was written.
+    """
+    with opening(path):
+        tensors = safetensors.torch.load(content)
+        header, data = _parts(content)
+        notes: dict[str, str] = header.pop("__metadata__", None) or {}
+    kept = notes.pop(CHECKSUM, None)
+    # Files from before there were checksums have none. Those in ``assets/weights`` are among them:
+    # they stay, byte for byte, what their recorded runs wrote.
+    if kept is not None and kept != _checksum(header, notes, data):
+        raise ValueError(
+            f"{path} is damaged: its content has not the checksum with which it was written; take "
+            "a copy, or train anew"
+        )
+    return tensors, notes
+
+
+def check_like(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that have not the names, shapes and types of those ``wanted``.
+
+    Raises
+    ------
+    ValueError
+        Which says in what the first of them differs.
+    """
+    for name in sorted(found.keys() | wanted.keys()):
+        there, here = found.get(name), wanted.get(name)
+        shapes = [None if t is None else tuple(t.shape) for t in (there, here)]
+        if there is None or here is None or shapes[0] != shapes[1]:
+            raise ValueError(f"{name} differs ({shapes[0]} in the file, {shapes[1]} wanted)")
+        if there.dtype != here.dtype:
+            raise ValueError(f"{name} differs ({there.dtype} in the file, {here.dtype} wanted)")
+
+
+def check_finite_like(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Refuse tensors with NaN or infinity where those ``wanted`` have none, as a mask may have.
+
+    Raises
+    ------
+    ValueError
+        Which names the first of them.
+    """
+    for name, there in found.items():
+        if not _is_finite(there) and _is_finite(wanted[name]):
+            raise ValueError(f"{name} has NaN or infinity")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -79,22 +160,28 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no safetensors file or holds the weights of another network, be it only one whose
-        maps read others. Files from before tables were kept say nothing of theirs.
+        If it is no safetensors file, is damaged, or holds the weights of another network (be it
+        only one whose maps read others; files from before tables were kept say nothing of theirs),
+        of another type, or NaN or infinity where the model has none.
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
-    with opening(path):
-        tensors = safetensors.torch.load_file(path)
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if found != wanted:
-        different = sorted(set(wanted.items()) ^ set(found.items()))
+    tensors, notes = unpack(read_file(path), path)
+    own = model.state_dict()
+    try:
+        check_like(tensors, own)
+    except ValueError as error:
         raise ValueError(
-            f"{path} does not fit this {type(model).__name__}: {different[0][0]} differs "
-            f"({found.get(different[0][0])} in the file, {wanted.get(different[0][0])} wanted); "
-            "build the model with the parts it was trained with"
-        )
-    _check_tables(model, _all_notes(path).get(TABLES, "{}"), path)
+            f"{path} does not fit this {type(model).__name__}: {error}; build the model with the "
+            "parts it was trained with"
+        ) from error
+    _check_tables(model, notes.get(TABLES, "{}"), path)
+    try:
+        check_finite_like(tensors, own)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is of no use: {error}. Most likely its training diverged: train it anew, with "
+            "a tenth of the learning rate."
+        ) from error
     model.load_state_dict(tensors)
 
 
@@ -106,14 +193,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     OSError
         If the file cannot be opened.
     ValueError
-        If it is no safetensors file.
+        If it is no safetensors file, or is damaged.
     """
-    return {name: note for name, note in _all_notes(path).items() if name != TABLES}
-
-
-def _all_notes(path: str | os.PathLike[str]) -> dict[str, str]:
-    with opening(path), safetensors.safe_open(path, framework="pt") as file:
-        return file.metadata() or {}
+    notes = unpack(read_file(path), path)[1]
+    return {name: note for name, note in notes.items() if name != TABLES}
 
 
 def _tables(model: nn.Module) -> dict[str, list[list[int]]]:
@@ -124,8 +207,12 @@ def _tables(model: nn.Module) -> dict[str, list[list[int]]]:
 
 def _check_tables(model: nn.Module, kept: str, path: str | os.PathLike[str]) -> None:
     """Refuse weights that have learned with other connection tables than those of ``model``."""
+    try:
+        tables = dict(json.loads(kept))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: its connection tables are {kept!r}") from error
     for name, own in _tables(model).items():
-        if json.loads(kept).get(name, own) != own:
+        if tables.get(name, own) != own:
             raise ValueError(
                 f"{path} holds weights for another connection table than that of {name or 'it'}: "
                 "build the model with the connections it was trained with"
@@ -139,5 +226,20 @@ def opening(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         raise type(error)(f"cannot open {path}: {error}") from error
-    except safetensors.SafetensorError as error:
+    # Of a damaged head safetensors 0.8 makes nearly every kind of error.
+    except (
+        *(safetensors.SafetensorError, AttributeError, KeyError, OverflowError, RuntimeError),
+        *(TypeError, ValueError),
+    ) as error:
         raise ValueError(f"{path} is not a safetensors file, or is damaged: {error}") from error
+
+
+def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return head and data of a safetensors file: JSON after its length, and what it describes."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:start]), content[start:]
+
+
+def _checksum(header: Mapping[str, Any], notes: Mapping[str, str], data: bytes) -> str:
+    head = json.dumps([header, notes], sort_keys=True).encode()
+    return hashlib.sha256(head + data).hexdigest()

@@ -11,21 +11,21 @@ import os
 import warnings
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from .._files import check_writable
-from ..models.weights import opening, write_tensors
+from .._files import check_writable, only_writer
+from ..models.weights import check_finite_like, check_like, read_file, unpack, write_tensors
 from . import parallel
+from .checkpoint_checks import check_optimizer, check_random, check_record
 from .history import Recorder
 from .settings import Settings
 from .step import arrange_state
@@ -60,12 +60,27 @@ class Checkpoint:
     """
 
     def __init__(self, path: PathLike | None, settings: Settings) -> None:
-        self.path = path
+        self.path, self.settings = path, settings
         if path is None:
             return
         if parallel.process_number() == 0:
             check_writable(path)  # now, and not after an epoch that would be lost
-        self.settings = settings.described()
+        self.described = settings.described()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other training write the file while the block runs.
+
+        Raises
+        ------
+        OSError
+            If another one does already.
+        """
+        if self.path is None or parallel.process_number():
+            yield
+            return
+        with only_writer(self.path):
+            yield
 
     def save(self, state: State) -> None:
         """Write the state after an epoch; the file is the old one, or the whole new one.
@@ -95,7 +110,7 @@ class Checkpoint:
         tensors |= _named("record", state.record.state_dict())
         tensors |= _named("random", _random_states())
         notes = {"numbers": _to_json(numbers), "groups": _to_json(optimizer["param_groups"])}
-        write_tensors(tensors, self.path, {**self.settings, **notes})
+        write_tensors(tensors, self.path, {**self.described, **notes})
 
     def resume(self, state: State) -> None:
         """Put into ``state`` what is in the file, where there is one.
@@ -113,25 +128,23 @@ class Checkpoint:
             return
         content = None
         if parallel.process_number() == 0 and os.path.lexists(self.path):
-            with opening(self.path):
-                content = Path(self.path).read_bytes()
+            content = read_file(self.path)
         content = parallel.bytes_from_first(content)
         if content is None:
             return
-        with opening(self.path):
-            tensors = safetensors.torch.load(content)
-        notes = _notes(content)
-        _check(self.path, notes, self.settings)
+        tensors, notes = unpack(content, self.path)
+        _check(self.path, notes, self.described)
         try:
-            _take_in(state, tensors, notes)
-        except (KeyError, RuntimeError, ValueError) as error:
+            saved = _checked(state, tensors, notes, self.settings)
+        except (RuntimeError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path} is damaged: {error}; delete it to begin anew") from error
+        _take_in(state, tensors, saved)
 
 
 def _check(path: PathLike, notes: Mapping[str, str], settings: Mapping[str, str]) -> None:
     """Refuse a file that holds something else, or belongs to another training."""
     notes = {**SINCE, **notes}
-    if not settings.keys() | {"numbers", "groups"} <= notes.keys():
+    if notes.keys() != settings.keys() | {"numbers", "groups"}:
         raise ValueError(f"{path} is no checkpoint; name another file, or delete it")
     for name, here in settings.items():
         lines = zip_longest(notes[name].splitlines(), here.splitlines(), fillvalue="nothing")
@@ -143,7 +156,36 @@ def _check(path: PathLike, notes: Mapping[str, str], settings: Mapping[str, str]
                 )
 
 
-def _take_in(state: State, tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> None:
+def _checked(
+    state: State, tensors: Mapping[str, Tensor], notes: Mapping[str, str], settings: Settings
+) -> dict[str, Any]:
+    """Return the optimiser's state after all in the file was found to be of this training."""
+    groups = ("learner", "record", "optimizer", "random")
+    for name in tensors:
+        if name.partition(".")[0] not in groups:
+            raise ValueError(f"{name} is nothing that a checkpoint holds")
+    own = state.learner.state_dict()
+    check_like(_below("learner", tensors), own)
+    check_finite_like(_below("learner", tensors), own)
+    check_record(_below("record", tensors), own, settings)
+    check_random(_below("random", tensors))
+    saved = _optimizer_state(tensors, notes)
+    check_optimizer(state.optimizer, saved["state"], saved["param_groups"])
+    return saved
+
+
+def _optimizer_state(tensors: Mapping[str, Tensor], notes: Mapping[str, str]) -> dict[str, Any]:
+    numbers = json.loads(notes["numbers"])
+    if not isinstance(numbers, dict):
+        raise ValueError("its numbers have no names")
+    of_parameter: dict[int, dict[str, object]] = defaultdict(dict)
+    for place, value in {**_below("optimizer", tensors), **_below("optimizer", numbers)}.items():
+        index, _, name = place.partition(".")
+        of_parameter[int(index)][name] = value
+    return {"state": of_parameter, "param_groups": json.loads(notes["groups"])}
+
+
+def _take_in(state: State, tensors: Mapping[str, Tensor], saved: dict[str, Any]) -> None:
     state.learner.load_state_dict(_below("learner", tensors))
     state.record.load_state_dict(_below("record", tensors))
     if state.scheduler is not None:
@@ -151,12 +193,6 @@ def _take_in(state: State, tensors: Mapping[str, Tensor], notes: Mapping[str, st
             warnings.simplefilter("ignore")  # PyTorch misses the updates between these steps
             for _ in range(state.record.steps_done):
                 state.scheduler.step()
-    numbers = _below("optimizer", json.loads(notes["numbers"]))
-    of_parameter: dict[int, dict[str, object]] = defaultdict(dict)
-    for place, value in {**_below("optimizer", tensors), **numbers}.items():
-        index, _, name = place.partition(".")
-        of_parameter[int(index)][name] = value
-    saved = {"state": of_parameter, "param_groups": json.loads(notes["groups"])}
     state.optimizer.load_state_dict(saved)
     arrange_state(state.optimizer)  # in the file all is in the usual order
     _restore_random_states(_below("random", tensors))
@@ -194,9 +230,3 @@ def _to_json(values: object) -> str:
         raise TypeError(
             f"a checkpoint keeps an optimizer's tensors and numbers, this one has more: {error}"
         ) from error
-
-
-def _notes(content: bytes) -> dict[str, str]:
-    """Return the notes of a safetensors file read whole; its header is JSON after its length."""
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]).get("__metadata__") or {}

@@ -145,7 +145,7 @@ def fit(
         penalties or probabilities with which the criterion does not go, or ``checkpoint`` is
         damaged or of another training.
     OSError
-        If ``checkpoint`` cannot be read or written.
+        If ``checkpoint`` cannot be read or written, or another training writes it.
     FloatingPointError
         If the loss, a weight or a score is not finite. The model gets the best weights back, where
         an epoch with validation was completed; ``error.history`` is what happened until then.
@@ -171,7 +171,7 @@ def fit(
         network.trained_on = None  # for from now on it learns from something else
     file = Checkpoint(checkpoint, settings)
     settings = settings.on(_usable(device) if device is not None else automatic_device())
-    with _begun(settings, progress) as (state, learner):
+    with file.held(), _begun(settings, progress) as (state, learner):
         order = order_for_all(settings)
         file.resume(state)  # and with it the random state
         watch = Watch(settings)

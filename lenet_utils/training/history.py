@@ -45,7 +45,9 @@ class History:
     epochs
         A row for each whole epoch: epoch, train_loss and train_error (means over the epoch's
         batches, while the weights moved), validation_loss, validation_error (None without a
-        validation set), learning_rate (of the last step), seconds.
+        validation set), learning_rate (of the last step), seconds (None for
+        an epoch from before the training went on from a checkpoint, which holds no times, so that
+        the same training writes the same bytes).
     best_epoch
         The epoch whose weights the model has now; None if it has those of no whole epoch.
     interrupted
@@ -172,7 +174,8 @@ class Recorder:
     def state_dict(self) -> dict[str, Tensor]:
         """Return what was taken in up to the end of an epoch, as tensors for a checkpoint."""
         steps = [list(step.values()) for step in self._steps]
-        epochs = [[math.nan if v is None else v for v in row.values()] for row in self._epochs]
+        untimed = [{**row, "seconds": None} for row in self._epochs]  # no two runs take the same
+        epochs = [[math.nan if v is None else v for v in row.values()] for row in untimed]
         return {
             "steps": torch.tensor(steps, dtype=torch.float64),
             "epochs": torch.tensor(epochs, dtype=torch.float64),

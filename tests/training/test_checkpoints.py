@@ -258,6 +258,76 @@ def test_a_kill_at_any_moment_loses_at_most_one_epoch(path):
     assert state(resumed) == state(whole)
 
 
+def test_the_same_training_writes_the_same_bytes_stopped_or_not(path):
+    """Notes come in one order, and no time is in them."""
+    digits, others = images_for(28), [path.with_name("second"), path.with_name("third")]
+    for name in (path, others[0]):
+        train(make_network(5), digits, checkpoint=name)
+    for last in (2, None):
+        stop = {"after_epoch": lambda row, last=last: row["epoch"] == last}
+        train(make_network(5), digits, checkpoint=others[1], **stop)
+    assert path.read_bytes() == others[0].read_bytes() == others[1].read_bytes()
+
+
+def test_epochs_from_before_it_was_stopped_have_no_time(path):
+    _, history = stopped_then_resumed(path, images_for(28), {}, 9)
+    assert history.epochs.seconds.isna().tolist() == [True, True, False, False]
+
+
+def test_two_trainings_do_not_write_one_file_at_a_time(path):
+    """The second is refused before it begins, and the first goes through."""
+    digits, refused = images_for(28), []
+
+    def second(row):
+        with pytest.raises(OSError, match=r"another training writes .*checkpoint.safetensors") as e:
+            train(other, digits, checkpoint=path, seed=1)
+        refused.append(e)
+
+    whole, first, other = make_network(5), make_network(5), make_network(6)
+    train(whole, digits)
+    train(first, digits, checkpoint=path, after_epoch=second)
+    assert len(refused) == EPOCHS
+    assert state(first) == state(whole)
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(
+    "name", ["Adagrad", "Adam", "Adafactor", "ASGD", "NAdam", "RMSprop", "Rprop"]
+)
+def test_the_state_of_pytorchs_optimisers_is_taken_for_theirs(path, name):
+    digits = images_for(28)
+    case = {"optimizer": lambda model: getattr(torch.optim, name)(model.parameters())}
+    whole = make_network(5)
+    train(whole, digits, case)
+    resumed, _ = stopped_then_resumed(path, digits, case, 9)
+    assert state(resumed) == state(whole)
+
+
+def test_an_optimiser_of_ones_own_goes_on_and_its_nan_does_not(path):
+    class Own(torch.optim.SGD):
+        def __init__(self, parameters):
+            super().__init__(parameters, lr=0.01)
+            self.mine = 1  # which a copy does not have
+
+        def step(self, closure=None):
+            for p in self.param_groups[0]["params"]:
+                self.state[p]["seen"] = self.state[p].get("seen", 0) + self.mine + torch.zeros(2, 3)
+            return super().step(closure)
+
+    digits, whole = images_for(28), make_network(5)
+    case = {"optimizer": lambda model: Own(model.parameters())}
+    train(whole, digits, case)
+    resumed, _ = stopped_then_resumed(path, digits, case, 9)
+    assert state(resumed) == state(whole)
+    path.unlink()
+    train(make_network(5), digits, case, checkpoint=path)
+    tensors, notes = load_file(path), read_metadata(path)
+    tensors["optimizer.1.seen"][0] = torch.nan
+    save_file(tensors, path, notes)
+    with pytest.raises(ValueError, match=r"optimizer.1.seen is not of this optimizer, or not"):
+        train(make_network(5), digits, case, checkpoint=path)
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 

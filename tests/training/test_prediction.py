@@ -155,8 +155,14 @@ def test_a_network_that_diverged_is_no_answer(pictures, tmp_path):
     model = LeNet1()
     model.h1[0].bias.data[:] = float("nan")
     save_weights(model, tmp_path / "weights", NOTES)
-    with pytest.raises(FloatingPointError, match=r"weights answered with NaN.* train it anew"):
+    with pytest.raises(
+        ValueError, match=r"weights is of no use: h1.0.bias has NaN.* train it anew"
+    ):
         predict(pictures[0][0], tmp_path / "weights")
+    trained = load_trained("lenet1")
+    trained.model.load_state_dict(model.state_dict())
+    with pytest.raises(FloatingPointError, match=r"lenet1 answered with NaN.* train it anew"):
+        predict(pictures[0][0], trained)
 
 
 def test_a_picture_without_a_digit_is_refused():
