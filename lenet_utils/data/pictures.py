@@ -5,17 +5,28 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from .._files import check_regular
+
 __all__ = ["prepare_digit"]
 
 BOX, FIELD = 20, 28  # pixels: the digit's longer side, and the image around it
 CENTRE = 14  # MNIST's mean centre of mass is (14.0, 14.0), counting pixels from 0
 MOST_PIXELS = 20_000_000  # more could take more than a gigabyte, with what PyTorch takes
+LONGEST = 65_535  # pixels of a side: what JPEG can have at most
+# A progressive JPEG goes through all its pixels at each scan, of which usual ones have ten.
+MOST_SCANS, MOST_SCANNED = 1_000, 100 * MOST_PIXELS
+# Pixels, and no programs: Pillow 13 has Ghostscript run what is in an EPS.
+RASTER = {
+    *("AVIF", "BMP", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI"),
+    *("HEIF", "SGI", "TGA", "TIFF", "WEBP"),
+}
 ENOUGH_PIXELS = 4_000_000  # more than this is averaged, for 20 pixels are wanted
 FAINTEST = 0.1  # ink below this share of the darkest is paper, shadow or compression noise
 
@@ -30,7 +41,8 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     Parameters
     ----------
     image
-        A picture, or the path of one in any format Pillow reads. Transparent means paper.
+        A picture, or the path of one in any raster format Pillow reads, such as PNG, JPEG, TIFF or
+        WebP; not EPS. Transparent means paper.
 
     Returns
     -------
@@ -44,8 +56,8 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     TypeError
         If ``image`` is neither a path nor a Pillow picture.
     ValueError
-        If it is no picture, a blank one, one of specks alone, or one of more than 20 million
-        pixels.
+        If it is no picture, a blank one, one of specks alone, one of more than 20 million pixels or
+        65,535 on a side, or a JPEG of more than 1,000 scans (100 where it has 20 million pixels).
     """
     if not isinstance(image, (str, os.PathLike, Image.Image)):
         raise TypeError(
@@ -63,19 +75,36 @@ def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's, about what is odd but can be read
-            with image.copy() if isinstance(image, Image.Image) else Image.open(image) as picture:
-                if not 0 < picture.width * picture.height <= MOST_PIXELS:  # known before unpacking
+            with image.copy() if isinstance(image, Image.Image) else _from_file(image) as picture:
+                count = picture.width * picture.height  # known before unpacking
+                if not 0 < count <= MOST_PIXELS or max(picture.size) > LONGEST:
                     raise ValueError(f"it has {picture.width} x {picture.height} pixels")
+                if not isinstance(image, Image.Image) and picture.format in ("JPEG", "MPO"):
+                    _check_scans(image, count)
                 ImageOps.exif_transpose(picture, in_place=True)
                 grey = _grey(picture)
             return grey.reduce(math.ceil(math.sqrt(grey.width * grey.height / ENOUGH_PIXELS)))
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
-        raise
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise type(error)(f"cannot open {image}: {error}") from error
     except Exception as error:  # Pillow's decoders raise many kinds for damaged bytes
         raise ValueError(
             f"cannot read {image} as a picture: {error}; give a PNG or JPEG of one digit, of at "
             f"most {MOST_PIXELS:,} pixels"
         ) from error
+
+
+def _from_file(path: str | os.PathLike[str]) -> Image.Image:
+    check_regular(path)
+    Image.init()  # all that Pillow knows, to choose from
+    return Image.open(path, formats=sorted(RASTER & Image.OPEN.keys()))
+
+
+def _check_scans(path: str | os.PathLike[str], pixels: int) -> None:
+    """Refuse a JPEG of more scans than anybody makes; within one, FF is followed by 00."""
+    content = Path(path).read_bytes()
+    scans = content.count(b"\xff\xda")
+    if scans > MOST_SCANS or scans * pixels > MOST_SCANNED:
+        raise ValueError(f"it is a JPEG of {scans} scans")
 
 
 def _grey(picture: Image.Image) -> Image.Image:

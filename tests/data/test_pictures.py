@@ -2,6 +2,7 @@
 
 import gc
 import io
+import os
 import struct
 import warnings
 import zlib
@@ -219,6 +220,49 @@ def test_files_are_closed_again_when_read_and_when_refused(tmp_path):
             prepare_digit(tmp_path / "large.png")
         gc.collect()
     assert not [str(warning.message) for warning in seen]
+
+
+def test_no_program_is_run_that_a_picture_brings(tmp_path, monkeypatch):
+    """Neither by its name nor by what is in it; Pillow would have Ghostscript draw it."""
+    monkeypatch.setattr("PIL.EpsImagePlugin.EpsImageFile._open", lambda self: pytest.fail("opened"))
+    Image.new("L", (40, 40)).save(tmp_path / "a.eps")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.eps").read_bytes())
+    for path in (tmp_path / "a.eps", tmp_path / "a.png"):
+        with pytest.raises(ValueError, match=r"cannot read .* as a picture: cannot identify image"):
+            prepare_digit(path)
+
+
+def with_scans(path, count, size):
+    """Write a progressive JPEG whose last scan comes again and again, as libjpeg allows."""
+    picture = Image.new("L", size, 250)
+    picture.paste(10, (8, 8, 30, 12))
+    picture.save(path, "JPEG", progressive=True)
+    content = path.read_bytes()
+    last = content.rindex(b"\xff\xda")
+    path.write_bytes(content[:-2] + content[last:-2] * count + content[-2:])
+
+
+def test_a_jpeg_is_not_gone_through_thousands_of_times(tmp_path):
+    with_scans(tmp_path / "usual.jpg", 100, (60, 60))
+    assert prepare_digit(tmp_path / "usual.jpg").max() == 255
+    for name, scans, size in (("many.jpg", 2_000, (60, 60)), ("large.jpg", 150, (5000, 3000))):
+        with_scans(tmp_path / name, scans, size)
+        with pytest.raises(ValueError, match=r"as a picture: it is a JPEG of (2|1)\d+ scans"):
+            prepare_digit(tmp_path / name)
+
+
+def test_a_picture_of_one_long_line_is_refused(tmp_path):
+    Image.new("1", (1, 20_000_000)).save(tmp_path / "line.png")
+    with pytest.raises(ValueError, match="it has 1 x 20000000 pixels"):
+        prepare_digit(tmp_path / "line.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+def test_a_device_or_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(ValueError, match="it is no regular file, but a device, a pipe"):
+            prepare_digit(path)
 
 
 def test_missing_files_and_folders_are_oserrors(tmp_path):
