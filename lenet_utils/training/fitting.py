@@ -121,8 +121,9 @@ def fit(
     checkpoint
         A file to write after each epoch, by custom ``*.safetensors``. Where it is there already,
         the training goes on from it, with the same settings only, and on the same machine to the
-        same weights as if it had never stopped. What ``augment`` and ``before_epoch`` keep to
-        themselves is not in it.
+        same weights as if it had never stopped. Functions are told apart by their names, and those
+        without one by their code. What ``augment`` and ``before_epoch`` keep to themselves is not
+        in it.
     device
         Where to train; None for an accelerator where there is one, else the CPU. The model stays
         there, its weights in the order of memory (``memory_format``) in which they came.

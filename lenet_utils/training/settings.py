@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from types import CodeType
 
 import torch
 from torch import Tensor, nn
@@ -145,9 +146,45 @@ def _describe(value: object) -> str:
         given = [*map(_describe, value.args)]
         given += [f"{name}={_describe(given)}" for name, given in value.keywords.items()]
         return f"{_describe(value.func)}({', '.join(given)})"
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)} with the checksum {_checksum(value)}"
     if callable(value):  # a printed function has an address
-        return getattr(value, "__qualname__", type(value).__qualname__)
+        return _describe_callable(value)
     return str(value)
+
+
+def _describe_callable(value: Callable[..., object]) -> str:
+    """Name what can be imported by its name; of all else say what decides about its results.
+
+    Two lambdas have one name: their code tells them apart, and the numbers, texts and tensors that
+    it holds. Not checked are functions that it holds, what it reads from the module around it, and
+    lists and their like, which may change while a training runs.
+    """
+    name = getattr(value, "__qualname__", None)
+    code: CodeType | None = getattr(value, "__code__", None)
+    if name is None:  # an object with __call__
+        held: list[object] = list(vars(value).values()) if hasattr(value, "__dict__") else []
+        name = type(value).__qualname__
+    elif "<" in name and code is not None:
+        cells, usual = getattr(value, "__closure__", None), getattr(value, "__defaults__", None)
+        held = [*(cell.cell_contents for cell in cells or ()), *(usual or ())]
+        name = f"{name} with the code {_sum_of_code(code)}"
+    else:
+        held = []
+    known = ", ".join(_describe_held(value) for value in held)
+    return f"{name} and {known}" if known else name
+
+
+def _describe_held(value: object) -> str:
+    if value is None or isinstance(value, (bool, int, float, str, bytes, Tensor, Digits)):
+        return _describe(value)
+    return type(value).__name__
+
+
+def _sum_of_code(code: CodeType) -> int:
+    """Return a checksum that is the same in another process, of the same Python."""
+    inner = [_sum_of_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return zlib.crc32(code.co_code + repr((inner, code.co_names, code.co_varnames)).encode())
 
 
 def _checksum(tensor: Tensor) -> int:

@@ -38,8 +38,8 @@ def weights(model):
 
 def at_call(number, act, otherwise=lambda value: value):
     """Return a function of one value that acts differently when called for that time."""
-    calls = iter(range(1, 10_000))
-    return lambda value: act(value) if next(calls) == number else otherwise(value)
+    calls, when = iter(range(1, 10_000)), [number]  # a list, which no checkpoint compares
+    return lambda value: act(value) if next(calls) in when else otherwise(value)
 
 
 def interrupt(images):

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import sys
 from functools import partial
 
 import pandas as pd
@@ -14,7 +16,7 @@ from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from toy import QUIET, at_call, interrupt, make_digits, make_model, sgd
 
-from lenet_utils import C3_TABLE, SDLM, Digits, LeNet1, LeNet5, fit, save_weights
+from lenet_utils import C3_TABLE, SDLM, Digits, LeNet1, LeNet5, distort, fit, save_weights
 from lenet_utils.models import read_metadata
 
 EPOCHS = 4
@@ -370,6 +372,53 @@ def test_another_learning_rate_network_or_set_is_refused(path):
     altered.images[50, 0, 3, 3] += 1e-3
     with pytest.raises(ValueError, match=r"its train has .* with the checksums"):
         train(model, altered, case, checkpoint=path)
+
+
+def brighter(by):
+    return lambda images: images + by
+
+
+class Brighter:
+    def __init__(self, by):
+        self.by, self.log = by, []
+
+    def __call__(self, images):
+        self.log.append(len(images))
+        return images + self.by
+
+
+@pytest.mark.parametrize(
+    ("first", "same", "other"),
+    [
+        (lambda x: x + 0.1, None, lambda x: x + 0.2),
+        (lambda x: x.flip(3), None, lambda x: x.flip(2)),
+        (lambda x: x.abs(), None, lambda x: x.relu()),
+        (brighter(0.1), brighter(0.1), brighter(0.2)),
+        (Brighter(0.1), Brighter(0.1), Brighter(0.2)),
+        (Brighter(torch.ones(1)), Brighter(torch.ones(1)), Brighter(torch.zeros(1))),
+        (partial(distort, shear=0.1), partial(distort, shear=0.1), partial(distort, shear=0.2)),
+    ],
+)
+def test_another_augment_is_refused_even_of_the_same_name(path, first, same, other):
+    digits, model = images_for(28), LeNet1()
+    train(model, digits, checkpoint=path, augment=first)
+    for again in (first, same or first):
+        train(model, digits, checkpoint=path, augment=again)
+    with pytest.raises(ValueError, match="belongs to another training: its augment has"):
+        train(model, digits, checkpoint=path, augment=other)
+
+
+def test_a_lambda_is_described_alike_in_another_process():
+    program = "from lenet_utils.training.settings import _describe\n"
+    program += "def make(by):\n    return lambda x: [x + by, lambda y: {1, 'a', y}]\n"
+    program += "print(_describe(make(0.5)))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize(
