@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -91,6 +92,12 @@ def xavier(layer: nn.Module, gain: float = 1.0) -> None:
     """Draw weights as Glorot and Bengio do; biases stay as PyTorch draws them."""
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         nn.init.xavier_uniform_(layer.weight, gain)
+    elif isinstance(layer, SparseConv2d):  # by what each map reads, and by how many it is read
+        readers = Counter(i for row in layer.table for i in row)
+        pairs = [(len(row), readers[i]) for row in layer.table for i in row]
+        for kernel, (fan_in, fan_out) in zip(layer.weight.detach(), pairs, strict=True):
+            limit = gain * math.sqrt(6 / (fan_in + fan_out)) / layer.kernel_size
+            kernel.uniform_(-limit, limit)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .._checks import check_callable, kind_of
 from .._files import ASSETS
 from .._inputs import FIXED_SCALINGS, InputForm
 from .criteria import DiscriminativeLoss, squared_error
-from .initialization import initialize_as_published
+from .initialization import initialize_as_published, start_like_pytorch
 from .layer_kinds import LayerKind, find_kind
 from .layers import SparseConv2d
 from .weights import load_weights
@@ -78,7 +78,7 @@ class LeNet(nn.Sequential):
         return self.trained_on or plain
 
     def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
-        """Let ``initialize`` set the weights; None leaves them as PyTorch drew them.
+        """Let ``initialize`` set the weights; for None they are as PyTorch draws them.
 
         Raises
         ------
@@ -87,6 +87,9 @@ class LeNet(nn.Sequential):
         """
         check_callable("initialize", initialize, "pass a function of a layer, or None")
         if initialize is None:
+            for part in self.modules():
+                if isinstance(part, SparseConv2d):  # all others PyTorch has started by itself
+                    start_like_pytorch(part)
             return
 
         def start(part: nn.Module) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from .layer_kinds import Draw, find_kind
-from .layers import uniform_by_fan_in_
+from .layers import SparseConv2d, uniform_by_fan_in_
 
 __all__ = ["initialize_as_published", "initialize_like_lush"]
 
@@ -28,6 +28,17 @@ def initialize_like_lush(layer: nn.Module) -> None:
     not learn from the published start, but does from this one: see the chapter "As published".
     """
     _start(layer, lambda weight, fan_in: nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5))
+
+
+def start_like_pytorch(layer: SparseConv2d) -> None:
+    """Start as PyTorch 2.15 starts its convolutions: weights and biases from +/-1 / sqrt(F_i)."""
+    limits = [len(row) ** -0.5 / layer.kernel_size for row in layer.table]
+    weights = layer.weight.detach().split([len(row) for row in layer.table])
+    for kernels, limit in zip(weights, limits, strict=True):
+        kernels.uniform_(-limit, limit)
+    if layer.bias is not None:
+        for bias, limit in zip(layer.bias.detach().split(1), limits, strict=True):
+            bias.uniform_(-limit, limit)
 
 
 def _start(layer: nn.Module, draw: Draw) -> None:

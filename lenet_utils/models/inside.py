@@ -47,13 +47,21 @@ def watched(
 ) -> dict[nn.Module, tuple[Tensor, Tensor]]:
     """Run ``model`` once; return what each of ``modules`` was given and what it gave out.
 
-    They are in the order in which they finish, so that a container comes after its parts.
+    They are in the order in which they finish, so that a container comes after its parts. Both are
+    copies, for the next layer may work in place, as ``nn.ReLU(inplace=True)`` does.
     """
     seen: dict[nn.Module, tuple[Tensor, Tensor]] = {}
-    hooks = [
-        module.register_forward_hook(lambda part, given, out: seen.update({part: (given[0], out)}))
-        for module in modules
-    ]
+    given: dict[nn.Module, Tensor] = {}
+    hooks = []
+    for module in modules:
+        hooks.append(
+            module.register_forward_pre_hook(lambda part, x: given.update({part: x[0].clone()}))
+        )
+        hooks.append(
+            module.register_forward_hook(
+                lambda part, _, out: seen.update({part: (given[part], out.clone())})
+            )
+        )
     try:
         with evaluating(model):
             model(images.to(device_of(model)))

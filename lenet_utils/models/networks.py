@@ -46,7 +46,8 @@ class LeNet5(LeNet):
         become scores by a minus sign. ``nn.Linear(84, 10)`` makes the popular softmax version,
         with 850 parameters more.
     initialize
-        Applied to each layer; None keeps PyTorch's own initialisation, but not for `SparseConv2d`.
+        Applied to each layer; None for PyTorch's own initialisation, which for `SparseConv2d` is
+        that of a convolution, by the fan-in of each map.
 
     Shape
     -----

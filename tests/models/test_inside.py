@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from lenet_utils import LeNet5, layer_outputs
 
@@ -14,6 +15,22 @@ def test_layer_outputs_are_those_of_the_layers_called_one_after_another():
         x = layer(x)
         assert torch.equal(outputs[name], x)
         assert not outputs[name].requires_grad
+
+
+def test_the_next_layer_may_work_in_place():
+    """Its ReLU changed the map of C1 before it was shown."""
+
+    def pooling(maps):
+        return nn.Sequential(nn.ReLU(inplace=True), nn.MaxPool2d(2))
+
+    parts = {"activation": nn.Identity(), "connections": None, "output": nn.Linear(84, 10)}
+    model, x = LeNet5(pooling=pooling, **parts), torch.randn(3, 1, 32, 32)
+    outputs = layer_outputs(model, x)
+    with torch.no_grad():
+        for name, layer in model.named_children():
+            x = layer(x.clone())
+            assert torch.equal(outputs[name], x)
+    assert outputs["c1"].min() < 0
 
 
 def test_hooks_are_removed_when_the_images_do_not_fit():

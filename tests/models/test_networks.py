@@ -29,6 +29,7 @@ from lenet_utils.models import (
     read_metadata,
 )
 from lenet_utils.models.base import WEIGHTS
+from lenet_utils.models.initialization import start_like_pytorch
 
 # Each word is a map of C3, its digits the maps of S2 that it reads: LeCun et al. 1998, Table I.
 TABLE_I = "012 123 234 345 045 015 0123 1234 2345 0345 0145 0125 0134 1245 0235 012345"
@@ -313,15 +314,28 @@ def test_each_layer_has_an_activation_of_its_own():
     assert len({id(slope.weight) for slope in slopes}) == 6
 
 
-def test_initialize_none_keeps_pytorchs_own_but_not_in_sparse_convolutions():
+def test_initialize_none_is_pytorchs_own_everywhere():
     torch.manual_seed(1)
-    c3, c1 = SparseConv2d(reads(TABLE_I), in_maps=6), nn.Conv2d(1, 6, 5)  # in this order
+    SparseConv2d(reads(TABLE_I), in_maps=6)  # which is made, and drawn, before the others
+    c1 = nn.Conv2d(1, 6, 5)
     torch.manual_seed(1)
     model = LeNet5(initialize=None)
-    assert torch.equal(model.c3[0].weight, c3.weight)
     assert torch.equal(model.c1[0].weight, c1.weight)
     assert torch.equal(model.c1[0].bias, c1.bias)
     assert c1.bias.any()  # the published start has zeros
+
+
+def test_initialize_none_starts_a_sparse_convolution_as_pytorch_does_a_dense_one_of_each_row():
+    table = tuple((0, 1, 2) if i % 2 else (0,) for i in range(2000))
+    layer = SparseConv2d(table, in_maps=3)
+    start_like_pytorch(layer)
+    weights = layer.weight.detach().split([len(row) for row in table])
+    for odd, inputs in ((1, 3), (0, 1)):
+        dense = nn.Conv2d(inputs, 1000, 5)
+        own = torch.stack(weights[odd::2]), layer.bias.detach()[odd::2]
+        for found, expected in zip(own, (dense.weight, dense.bias), strict=True):
+            assert found.abs().max().item() == pytest.approx(expected.abs().max().item(), rel=0.02)
+            assert found.std().item() == pytest.approx(expected.std().item(), rel=0.08)
 
 
 def test_initialize_may_be_anything_applied_to_each_layer():
