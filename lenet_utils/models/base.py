@@ -69,7 +69,7 @@ class LeNet(nn.Sequential):
 
     @property
     def input(self) -> InputForm:
-        """What its images must be like: ``load_mnist(for_=model)`` gives them.
+        """The form of its images, which ``load_mnist(for_=model)`` gives.
 
         Where the weights are trained ones of this package, or of a file that ``train`` wrote, it is
         what they have learned from; else the model's size and scaling, with MNIST's own digits.
@@ -110,7 +110,7 @@ class LeNet(nn.Sequential):
         Raises
         ------
         ValueError
-            If the output gives probabilities, as `nn.Softmax` and `nn.Sigmoid` do.
+            If the output gives probabilities, as ``nn.Softmax`` and ``nn.Sigmoid`` do.
         """
         kinds = [find_kind(part) for part in self.output.modules()]
         if any(kind is not None and kind.output == "penalties" for kind in kinds):
@@ -162,7 +162,7 @@ class LeNet(nn.Sequential):
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return what ``model`` wraps, or itself.
 
-    Wrappers are a sequence of one, `nn.DataParallel` and its like, and what `torch.compile` gives.
+    Wrappers are a sequence of one, ``nn.DataParallel`` and its like, and what `torch.compile` gives.
     """
     while not isinstance(model, LeNet):
         parts = dict(model.named_children())

@@ -21,7 +21,7 @@ LOOKED_AT = 2  # images that a model is run on to see what it gives out
 def criterion_for(model: nn.Module, given: Criterion | None, images: Tensor) -> Criterion:
     """Return ``given``; for None the model's own, or what goes with the layer it ends in.
 
-    A model in `nn.DataParallel` or another wrapper keeps its own. Where there is none, it is
+    A model in ``nn.DataParallel`` or another wrapper keeps its own. Where there is none, it is
     `DiscriminativeLoss` behind RBF units, `squared_error` behind units squashed to -1 and +1, and
     else cross-entropy.
 

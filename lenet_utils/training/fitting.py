@@ -105,7 +105,7 @@ def fit(
         Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss; None for the
         model's own, ``model.criterion``, also where another module wraps it. A model that has
         none is run once to see its last layer: eq. 9 behind RBF units, `squared_error` behind
-        `nn.Tanh` and its like, else cross-entropy.
+        ``nn.Tanh`` and its like, else cross-entropy.
     augment
         Called with each training batch of images, returns them changed, in the same shape.
     before_epoch

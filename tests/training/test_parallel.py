@@ -12,6 +12,7 @@ import torch
 from building import ROOT
 from safetensors.torch import load_file
 
+from lenet_utils.training import parallel
 from lenet_utils.training.parallel import bytes_from_first, from_first, mean_of_all, own_part
 
 SCRIPT = ROOT / "tests" / "support" / "joint_training.py"
@@ -121,3 +122,23 @@ def test_a_process_that_is_alone_keeps_what_it_has():
     assert from_first(values) is values
     assert mean_of_all(values) is values
     assert bytes_from_first(b"abc") == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RuntimeError("[gloo/transport/tcp/pair.cc:534] closed by peer"), ChildProcessError),
+        (torch.distributed.DistBackendError("NCCL communicator was aborted"), ChildProcessError),
+        (torch.OutOfMemoryError("out of memory. Tried to allocate 2 GiB"), torch.OutOfMemoryError),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), RuntimeError),
+    ],
+)
+def test_only_what_another_process_did_is_laid_to_it(monkeypatch, error, kind):
+    dist = torch.distributed
+    monkeypatch.setattr(dist, "is_torchelastic_launched", lambda: True)
+    monkeypatch.setattr(dist, "init_process_group", lambda: None)
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: None)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    with pytest.raises(kind) as seen, parallel.joined_processes():
+        raise error
+    assert type(seen.value) is kind

@@ -29,6 +29,8 @@
     );
   }
 
+  let groups = 0; // radio buttons of one name are one group, on the whole page
+
   /* A row of choices, of which one holds; arrow keys go from one to the next. */
   function choice(label, names, chosen) {
     const group = element("div", {
@@ -36,10 +38,12 @@
       role: "radiogroup",
       "aria-label": label,
     });
+    groups += 1;
+    const name = `lenet-choice-${groups}`;
     const inputs = names.map((text, i) => {
       const input = element("input", {
         type: "radio",
-        name: `lenet-${label}`,
+        name,
         onchange: () => chosen(i),
       });
       group.append(element("label", {}, input, element("span", {}, text)));
