@@ -162,7 +162,8 @@ class LeNet(nn.Sequential):
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return what ``model`` wraps, or itself.
 
-    Wrappers are a sequence of one, ``nn.DataParallel`` and its like, and what `torch.compile` gives.
+    Wrappers are a sequence of one, ``nn.DataParallel`` and its like, and what ``torch.compile``
+    gives.
     """
     while not isinstance(model, LeNet):
         parts = dict(model.named_children())
