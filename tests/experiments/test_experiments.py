@@ -12,7 +12,7 @@ import sparse_c3
 import torch
 from building import long
 
-from lenet_utils import C3_TABLE, LeNet5, load_mnist
+from lenet_utils import C3_TABLE, LeNet5, SparseConv2d, load_mnist
 
 KEY = ["variant", "seed", "train_size", "epochs"]
 ORIGIN = ["python", "torch", "processor", "cores", "threads", "commit"]
@@ -267,3 +267,20 @@ def test_leaving_the_plateau_is_counted_from_a_mean_of_fifty() -> None:
     history = type("History", (), {"steps": steps})
     # 38 x 2.3 + 12 x 1.0 is less than 50 x 2
     assert activations.updates_to_escape(history) == 112
+
+
+def test_xavier_reaches_each_kernel_of_a_sparse_convolution() -> None:
+    """Where all are read by all it is PyTorch's own, of a dense one."""
+    everything, dense = (tuple(range(6)),) * 16, torch.nn.Conv2d(6, 16, 5)
+    sparse = SparseConv2d(everything, 6)
+    torch.nn.init.zeros_(sparse.weight)
+    activations.xavier(sparse, gain=2.0)
+    activations.xavier(dense, gain=2.0)
+    limit = 2 * (6 / (25 * (6 + 16))) ** 0.5
+    for weight in (sparse.weight, dense.weight):
+        assert 0.98 * limit < weight.abs().max().item() <= limit
+    alone = SparseConv2d(((0,), (0, 1), (0, 1)), 2)  # the second map is read by two, not three
+    activations.xavier(alone)
+    limits = [(6 / (25 * sum(fans))) ** 0.5 for fans in ((1, 3), (2, 3), (2, 2), (2, 3), (2, 2))]
+    for kernel, reach in zip(alone.weight, limits, strict=True):
+        assert 0.5 * reach < kernel.abs().max().item() <= reach
