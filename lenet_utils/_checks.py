@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from numbers import Integral, Real
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 __all__: list[str] = []  # for the package itself, not for readers
+
+# PyTorch 2.15 stores floats of 8 and 4 bits, and computes little with them.
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def check_images(images: Tensor) -> None:
@@ -24,6 +28,13 @@ def check_images(images: Tensor) -> None:
             f"images must be a float tensor, got {images.dtype}; lenet_utils.scale turns bytes "
             "into one"
         )
+    if images.dtype not in FLOATS or images.layout != torch.strided or images.is_nested:
+        kind = "nested" if images.is_nested else f"{images.layout} of {images.dtype}"
+        raise TypeError(
+            f"images must be a dense float tensor, such as torch.float32 makes, got {kind}; "
+            "images.to_dense() and images.float() make one"
+        )
+    _check_has_values("images", images)
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
         raise ValueError(f"images must be a non-empty (N, 1, H, W), got {tuple(images.shape)}")
     # Two numbers instead of a mask as large as the images: a NaN becomes both of them.
@@ -47,7 +58,7 @@ def check_callable(name: str, value: object, hint: str) -> None:
 
 def check_finite(name: str, value: float) -> None:
     """Refuse a ``value`` of argument ``name`` that is not a finite number."""
-    if not _is_number(value) or not math.isfinite(value):
+    if not _is_number(value) or not -sys.float_info.max <= value <= sys.float_info.max:
         raise ValueError(f"{name} must be a finite number, got {value!r}")
 
 
@@ -70,6 +81,7 @@ def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
             f"{name} must have one entry for each of the {count} images, "
             f"got shape {tuple(labels.shape)}"
         )
+    _check_has_values(name, labels)
     low, high = labels.min().item(), labels.max().item()
     if low < 0 or high > 9:
         raise ValueError(f"{name} must be from 0 to 9, got {low} to {high}")
@@ -103,6 +115,14 @@ def check_whole(name: str, value: int, least: int = 1) -> None:
 def kind_of(value: object) -> str:
     """Return what a message calls ``value``: a tensor by its numbers, anything else by its type."""
     return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _check_has_values(name: str, tensor: Tensor) -> None:
+    if tensor.is_meta:
+        raise ValueError(
+            f"{name} are on the device 'meta', where tensors have no values; make them on another, "
+            "such as 'cpu'"
+        )
 
 
 def _is_number(value: object) -> bool:

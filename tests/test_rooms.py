@@ -8,7 +8,7 @@ import pytest
 import lenet_utils
 
 PACKAGE = Path(lenet_utils.__file__).parent
-GROUND = {"_checks", "_files", "_inputs", "_seeding"}
+GROUND = {"_checks", "_devices", "_files", "_inputs", "_seeding"}
 BELOW = {  # what each room may import from
     "data": GROUND,
     "models": GROUND,

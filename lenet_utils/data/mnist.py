@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from .._checks import check_one_of, check_whole, kind_of
+from .._devices import on_cpu
 from .._inputs import FIXED_SCALINGS, InputForm
 from .digits import Digits, Splits
 from .idx import DATASETS, read_pixels
@@ -31,6 +32,7 @@ SCALINGS = ("1998", "signed", "standard", "unit")
 VALIDATION_SEED = 1998  # the split is part of the data: the same for everyone, at every run
 
 
+@on_cpu
 def load_mnist(
     name: str = "mnist",
     *,

@@ -14,6 +14,7 @@ from .._checks import (
 
 __all__ = ["scale"]
 
+LARGEST = torch.finfo(torch.float32).max
 SMALL, FIELD = 16, 28  # sides of the images of 1989, and of MNIST's
 BOX = 20  # side of what each of MNIST's digits fills
 
@@ -53,6 +54,11 @@ def scale(
     check_whole("size", size)
     check_finite("background", background)
     check_finite("ink", ink)
+    if not all(abs(v) <= LARGEST for v in (background, ink, ink - background)):
+        raise ValueError(
+            f"background and ink must be such that torch.float32 holds them and their distance, "
+            f"got {background} and {ink}; -0.1 and 1.175 are usual"
+        )
     if 0 in pixels.shape:
         raise ValueError(f"pixels must not be empty, got {tuple(pixels.shape)}")
     if pixels.dtype != torch.uint8 or pixels.ndim != 3:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .._checks import check_callable, kind_of
+from .._devices import on_cpu
 from .._files import ASSETS
 from .._inputs import FIXED_SCALINGS, InputForm
 from .criteria import DiscriminativeLoss, squared_error
@@ -35,6 +36,7 @@ class LeNet(nn.Sequential):
     trained_on: InputForm | None = None  # what the weights have learned from, where it is known
 
     @classmethod
+    @on_cpu
     def from_pretrained(cls, name: str = "plain") -> LeNet:
         """Return a trained network, as published in all its parts, from weights in this package.
 
@@ -54,10 +56,10 @@ class LeNet(nn.Sequential):
         ValueError
             If there are no such weights of this network.
         """
-        if name not in cls.pretrained:
+        if not isinstance(name, str) or name not in cls.pretrained:
             known = ", ".join(map(repr, cls.pretrained)) or "none"
             raise ValueError(f"{cls.__name__} has no weights {name!r}; there are: {known}")
-        model = cls()
+        model = cls().float()
         load_weights(model, WEIGHTS / cls.pretrained[name])
         model.trained_on = cls.pretrained_input()
         return model.eval()

@@ -66,12 +66,17 @@ def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:
         exist.
     """
     check_whole("in_maps", in_maps)
-    check_kind("table", table, Sequence, "C3_TABLE is one")
+    check_kind("table", table, Sequence, "C3_TABLE is one, a row of numbers for each map")
     if not len(table):
         raise ValueError("the connection table is empty: give one row of input maps per output map")
     matrix = torch.zeros(len(table), in_maps, dtype=torch.bool)
     for out_map, row in enumerate(table):
         check_kind(f"row {out_map} of table", row, Sequence, "such as (0, 1, 2)")
+        if any(isinstance(number, bool) for number in row):
+            raise ValueError(
+                f"row {out_map} of the connection table must name input maps by their numbers, got "
+                f"{list(row)}; [i for i, reads in enumerate(row) if reads] names them"
+            )
         if not len(row) or len(set(row)) < len(row) or not _are_maps(row, in_maps):
             raise ValueError(
                 f"row {out_map} of the connection table must name different input maps "

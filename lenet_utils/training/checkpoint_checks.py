@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from .._devices import on_cpu
 from ..models.weights import check_finite_like, check_like
 from .history import BEST, EPOCH_COLUMNS, STEP_COLUMNS
 from .sdlm import SDLM
@@ -33,6 +34,7 @@ NEVER_NEGATIVE = {
 SHARES = ("betas", "momentum", "alpha", "rho")  # of what was: at most 1
 
 
+@on_cpu
 def check_record(
     record: Mapping[str, Tensor], learner: Mapping[str, Tensor], settings: Settings
 ) -> None:

@@ -30,7 +30,15 @@ from .history import History, Recorder
 from .schedules import one_cycle
 from .settings import Settings, default_optimizer
 from .signs import Watch
-from .step import Learner, batches, channels_last, keeping_rates, order_for_all, update
+from .step import (
+    Learner,
+    batches,
+    channels_last,
+    keeping_rates,
+    order_for_all,
+    try_out,
+    update,
+)
 
 with warnings.catch_warnings():
     # Without ipywidgets tqdm warns that its bar in a notebook is plain text, which is all we want.
@@ -139,12 +147,13 @@ def fit(
     ------
     TypeError
         If ``optimizer`` is LBFGS, what ``schedule`` returns is no scheduler that is stepped after
-        each update, or what ``criterion`` returns is no tensor of one number.
+        each update, or ``criterion`` cannot be called with scores and labels, or returns no tensor
+        of one number.
     ValueError
         If images and weights are of different types, sizes of the two sets differ, ``optimizer``
-        has no parameter of ``model`` or only frozen ones, gradients are off, the scores are
-        penalties or probabilities with which the criterion does not go, or ``checkpoint`` is
-        damaged or of another training.
+        has no parameter of ``model`` or only frozen ones, gradients are off, ``model`` has fewer
+        scores than there are classes, or penalties or probabilities with which the criterion does
+        not go, or ``checkpoint`` is damaged or of another training.
     OSError
         If ``checkpoint`` cannot be read or written, or another training writes it.
     FloatingPointError
@@ -172,6 +181,7 @@ def fit(
         network.trained_on = None  # for from now on it learns from something else
     file = Checkpoint(checkpoint, settings)
     settings = settings.on(_usable(device) if device is not None else automatic_device())
+    try_out(settings)
     with file.held(), _begun(settings, progress) as (state, learner):
         order = order_for_all(settings)
         file.resume(state)  # and with it the random state
@@ -238,7 +248,8 @@ def _epochs_left(
     while True:
         asked = after_epoch is not None and record.epochs_done > 0
         ended = bool(asked and after_epoch and after_epoch(record.last_epoch))
-        ended = bool(parallel.from_first(torch.tensor(ended)))  # all processes must end together
+        # All processes must end together.
+        ended = bool(parallel.from_first(torch.tensor(ended, device="cpu")))
         patience_used = settings.patience and record.epochs_since_best >= settings.patience
         if ended or patience_used or record.epochs_done >= settings.epochs:
             return

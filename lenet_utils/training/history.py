@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from .._devices import on_cpu
 from .evaluation import Evaluation
 from .parallel import mean_of_all, process_count
 from .step import Learner
@@ -171,6 +172,7 @@ class Recorder:
         """Number of epochs since the best one."""
         return self.epochs_done - (self.best_epoch or 0)
 
+    @on_cpu
     def state_dict(self) -> dict[str, Tensor]:
         """Return what was taken in up to the end of an epoch, as tensors for a checkpoint."""
         steps = [list(step.values()) for step in self._steps]

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from .._checks import check_finite
+from .._devices import on_cpu
 from .._inputs import InputForm
 from ..data.pictures import prepare_digit
 from ..data.scaling import scale
@@ -76,6 +77,7 @@ class Trained:
     notes: Mapping[str, str]
 
 
+@on_cpu
 def load_trained(weights: str | os.PathLike[str]) -> Trained:
     """Return the network of a file that ``python -m lenet_utils train`` or this package wrote.
 
@@ -113,7 +115,7 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
         digit = int(notes.get("digit", min(MODELS[notes["model"]].size, 28)))
     except ValueError as error:
         raise ValueError(f"{path} has notes that cannot be right: {error}") from error
-    model = MODELS[notes["model"]]()
+    model = MODELS[notes["model"]]().float()
     load_weights(model, path)
     model.trained_on = InputForm(background, ink, model.size, digit)
     return Trained(os.fspath(weights), model.eval(), notes)
@@ -127,6 +129,7 @@ def _completed(notes: Mapping[str, str]) -> dict[str, str]:
     return {**notes, **values, "model": name, "data": "mnist", "scaling": network.scaling}
 
 
+@on_cpu
 def predict(
     image: str | os.PathLike[str] | Image.Image,
     weights: str | os.PathLike[str] | Trained = "lenet5-dist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from .._seeding import seeded
 from ..models.criteria import Criterion
+from ..models.inside import evaluating
 from . import parallel
 from .settings import Settings
 
@@ -73,6 +76,40 @@ def arrange_state(optimizer: Optimizer) -> None:
             # An empty_like(p) has p's strides, where value.contiguous() has the usual ones.
             if isinstance(value, Tensor) and value.shape == p.shape:
                 values[name] = torch.empty_like(p, dtype=value.dtype).copy_(value)
+
+
+def try_out(settings: Settings) -> None:
+    """Let model and criterion see an image, so that what cannot go well is refused before.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the scores are too few, or the criterion has no use for them and labels.
+    """
+    train, model = settings.train, settings.model
+    sets = [train] if settings.validation is None else [train, settings.validation]
+    classes = 1 + max(int(digits.labels.max()) for digits in sets)
+    with seeded(settings.seed), evaluating(model):
+        scores = model(train.images[:1])
+    shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or scores.shape[1] < classes:
+        raise ValueError(
+            f"model must give (N, {classes}) scores or more, for there are labels up to "
+            f"{classes - 1}, got {shape} for one image; a last layer of {classes} outputs does"
+        )
+    # Of as many rows as columns, or of one, some criteria make something wrong instead of an error.
+    rows = 3 if scores.shape[1] == 2 else 2
+    try:
+        with warnings.catch_warnings(), seeded(settings.seed), torch.no_grad():
+            warnings.simplefilter("ignore")
+            settings.criterion(scores.clone().expand(rows, -1), train.labels[:1].expand(rows))
+    except Exception as error:  # each criterion its own
+        name = getattr(settings.criterion, "__name__", type(settings.criterion).__name__)
+        raise TypeError(
+            f"criterion {name} cannot be called with (N, {scores.shape[1]}) scores and (N,) "
+            f"labels: {str(error).splitlines()[0]}; torch.nn.functional.cross_entropy can, or "
+            "lenet_utils.squared_error, which makes targets of the labels"
+        ) from error
 
 
 def order_for_all(settings: Settings) -> Tensor | None:

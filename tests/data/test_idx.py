@@ -35,10 +35,10 @@ def assets(tmp_path, monkeypatch):
 @pytest.fixture
 def own_cache(mnist, cache, tmp_path):
     """A cache that a test may alter, its files linked to the ones unpacked before."""
-    raw = tmp_path / "cache" / "MNIST" / "raw"
+    raw = tmp_path / "cache" / "lenet_utils"
     raw.mkdir(parents=True)
     for name in NAMES:
-        (raw / name).symlink_to(cache / "MNIST" / "raw" / name)
+        (raw / name).symlink_to(cache / "lenet_utils" / name)
     return tmp_path / "cache"
 
 
@@ -123,7 +123,7 @@ def test_a_missing_file_of_the_package_is_named(assets, tmp_path):
     ids=["flipped", "truncated", "empty", "zeros", "magic", "endian", "packed", "missing"],
 )
 def test_a_damaged_file_of_the_cache_is_repaired(own_cache, mnist, damage):
-    path = own_cache / "MNIST" / "raw" / LABELS
+    path = own_cache / "lenet_utils" / LABELS
     original = path.read_bytes()
     path.unlink()
     if damage:
@@ -134,7 +134,7 @@ def test_a_damaged_file_of_the_cache_is_repaired(own_cache, mnist, damage):
 
 
 def test_swapped_files_of_the_cache_are_repaired(own_cache, mnist):
-    raw = own_cache / "MNIST" / "raw"
+    raw = own_cache / "lenet_utils"
     ours, theirs = raw / LABELS, raw / "train-labels-idx1-ubyte"
     ours.rename(raw / "x")
     theirs.rename(ours)
@@ -145,11 +145,20 @@ def test_swapped_files_of_the_cache_are_repaired(own_cache, mnist):
 def test_what_an_old_torchvision_left_in_the_cache_is_not_believed(own_cache, mnist):
     """It kept tensors in MNIST/processed, and torchvision still reads those first."""
     processed = own_cache / "MNIST" / "processed"
-    processed.mkdir()
+    processed.mkdir(parents=True)
     for name in ("training.pt", "test.pt"):
         fake = torch.zeros(20, 28, 28, dtype=torch.uint8), torch.zeros(20, dtype=torch.int64)
         torch.save(fake, processed / name)
     assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
+
+
+def test_files_of_the_readers_own_where_torchvision_looks_are_left_as_they_are(own_cache, mnist):
+    raw = own_cache / "MNIST" / "raw"
+    for name in NAMES:
+        write_idx(raw / Path(name).name, np.zeros((3, 2), dtype=np.uint8))
+    before = {path: path.read_bytes() for path in raw.iterdir()}
+    assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
+    assert {path: path.read_bytes() for path in raw.iterdir()} == before
 
 
 def test_an_intact_cache_is_only_read(own_cache, monkeypatch):
@@ -164,7 +173,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(unwritable, mnist):
 
 
 def test_a_folder_in_the_place_of_a_file_is_done_without(own_cache, mnist):
-    path = own_cache / "MNIST" / "raw" / LABELS
+    path = own_cache / "lenet_utils" / LABELS
     path.unlink()
     path.mkdir()
     assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
@@ -208,7 +217,7 @@ def test_two_processes_may_unpack_into_the_same_cache_at_once(tmp_path, mnist):
     """Both have imported everything and wait for one file, so that they really collide."""
     program = f"""
 import hashlib, pathlib, time
-from lenet_utils.sources import read_pixels
+from lenet_utils.data.idx import read_pixels
 here = pathlib.Path({str(tmp_path)!r})
 (here / f"ready-{{time.monotonic_ns()}}").touch()
 deadline = time.monotonic() + 120
