@@ -17,6 +17,10 @@ from . import __version__
 # Whatever brings PyTorch is imported where it is used: it takes seconds, and the help and a refused
 # option should not wait for it. For the same reason the choices are written out here.
 if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from .models.criteria import Criterion
     from .training import Evaluation, Trained
 
 __all__ = ["main"]
@@ -27,6 +31,9 @@ SCALINGS = ("1998", "signed", "standard", "unit")
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 
 WRITTEN = ("checkpoint.safetensors", "weights.safetensors", "history.csv", "curves.png")
+OPTIMIZERS = {"adamw": 0.01, "adam": 0.01, "sgd": 0.01}  # with the rates to begin with
+CRITERIA = ("cross_entropy", "discriminative", "mean_penalty", "squared_error")
+DEVICE = "where to train, such as cpu or cuda; else an accelerator where there is one"
 WEIGHTS = f"a file that train wrote, or, in this package, {', '.join(PRETRAINED)}"
 JSON = "print one JSON object instead of text"
 
@@ -61,23 +68,54 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m lenet_utils",
         description="Train, evaluate and use the networks of the book.",
     )
+    parser.add_argument("--version", action="version", version=f"lenet_utils {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     train = commands.add_parser("train", help="train a network; write weights, history and curves")
     train.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
-    train.add_argument("--model", choices=MODELS, default="lenet5")
-    train.add_argument("--data", choices=DATASETS, default="mnist")
-    train.add_argument("--scaling", choices=SCALINGS, help="1998; signed for lenet1989")
-    train.add_argument("--epochs", type=_whole, default=10)
-    train.add_argument("--batch-size", type=_whole, default=128, metavar="N")
+    train.add_argument("--model", choices=MODELS, default="lenet5", help="the network; else lenet5")
+    train.add_argument(
+        "--data", choices=DATASETS, default="mnist", help="what to learn; else mnist"
+    )
+    train.add_argument(
+        "--scaling", choices=SCALINGS, help="of pixels; else 1998, signed for lenet1989"
+    )
+    train.add_argument(
+        "--epochs", type=_whole, default=10, metavar="N", help="passes over the digits; else 10"
+    )
+    train.add_argument(
+        "--batch-size", type=_whole, default=128, metavar="N", help="for each update; else 128"
+    )
+    train.add_argument(
+        "--optimizer", choices=OPTIMIZERS, default="adamw", help="else adamw, with weight decay 0.2"
+    )
+    train.add_argument(
+        "--lr",
+        type=_rate,
+        metavar="RATE",
+        help="highest of one cycle; else the optimizer's: "
+        + ", ".join(f"{rate:g} of {name}" for name, rate in OPTIMIZERS.items()),
+    )
+    train.add_argument(
+        "--criterion", choices=CRITERIA, help="what to make small; else the network's own"
+    )
+    train.add_argument("--device", metavar="NAME", help=DEVICE)
     train.add_argument("--patience", type=_whole, metavar="N", help="end after N epochs no better")
-    train.add_argument("--seed", type=_seed, default=0, help="of the first weights and the order")
+    train.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        metavar="N",
+        help="of the first weights and the order; else 0",
+    )
     train.add_argument("--resume", action="store_true", help="go on where it was stopped")
     train.set_defaults(run=_train)
 
     evaluation = commands.add_parser("evaluate", help="count the errors of trained weights")
     evaluation.add_argument("--weights", required=True, metavar="WEIGHTS", help=WEIGHTS)
-    evaluation.add_argument("--split", choices=("test", "validation"), default="test")
+    evaluation.add_argument(
+        "--split", choices=("test", "validation"), default="test", help="else test"
+    )
     evaluation.add_argument("--json", action="store_true", help=JSON)
     evaluation.set_defaults(run=_evaluate)
 
@@ -98,6 +136,16 @@ def _whole(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return rate
 
 
 def _seed(text: str) -> int:
@@ -143,6 +191,9 @@ def _train_and_write(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         patience=options.patience,
         seed=options.seed,
+        optimizer=_optimizer(options, model),
+        criterion=_criterion(options.criterion),
+        device=options.device,
         checkpoint=checkpoint,
     )
     if history.best_epoch is None:
@@ -171,6 +222,35 @@ def _train_and_write(options: argparse.Namespace) -> None:
     if history.interrupted:
         print("the training was stopped: --resume goes on with it")
         raise KeyboardInterrupt
+
+
+def _optimizer(options: argparse.Namespace, model: nn.Module) -> Optimizer:
+    import torch
+
+    from .training.settings import WEIGHT_DECAY
+
+    rate, parameters = options.lr or OPTIMIZERS[options.optimizer], model.parameters()
+    if options.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, momentum=0.9)
+    if options.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=rate, fused=True)
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=WEIGHT_DECAY, fused=True)
+
+
+def _criterion(name: str | None) -> Criterion | None:
+    """Return what is called so; None for the network's own."""
+    import torch.nn.functional as F
+
+    from .models import DiscriminativeLoss, mean_penalty, squared_error
+
+    known: dict[str | None, Criterion | None] = {
+        None: None,
+        "cross_entropy": F.cross_entropy,
+        "discriminative": DiscriminativeLoss(),
+        "mean_penalty": mean_penalty,
+        "squared_error": squared_error,
+    }
+    return known[name]
 
 
 def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:

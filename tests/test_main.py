@@ -21,6 +21,7 @@ from lenet_utils import (
     LeNet1,
     LeNet5,
     Splits,
+    __version__,
     data,
     evaluate,
     fit,
@@ -34,6 +35,7 @@ from lenet_utils import (
 from lenet_utils.models import MODELS, read_metadata
 from lenet_utils.models.base import WEIGHTS
 from lenet_utils.training import PRETRAINED, load_trained, prediction
+from lenet_utils.training.settings import default_optimizer
 
 
 def stored(images):
@@ -134,6 +136,48 @@ def test_train_passes_on_what_it_is_told(tmp_path, few):
     assert run("train", "--out", tmp_path, *options) == 0
     assert few.asked == [{"name": "fashion", "size": 32, "scaling": "unit"}]
     load_weights(LeNet5(), tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize("name", command_line.OPTIMIZERS)
+def test_optimizer_rate_criterion_and_device_are_what_fit_gets(tmp_path, monkeypatch, name):
+    def seen(model, train, validation, **options):
+        given.update(options)
+        rates.append(options["optimizer"].param_groups[0]["lr"])
+        return fit(model, train, validation, **options)
+
+    given, rates = {}, []
+    monkeypatch.setattr("lenet_utils.training.fit", seen)
+    options = ["--optimizer", name, "--lr", 0.002, "--device", "cpu", "--epochs", 1]
+    assert run("train", "--out", tmp_path, *options, "--criterion", "cross_entropy") == 0
+    assert type(given["optimizer"]).__name__.lower() == name
+    assert (rates, given["device"]) == ([0.002], "cpu")
+    assert given["criterion"] is torch.nn.functional.cross_entropy
+
+
+@pytest.mark.parametrize("name", command_line.CRITERIA)
+def test_every_criterion_can_be_called(name):
+    loss = command_line._criterion(name)(torch.zeros(3, 10), torch.arange(3))
+    assert loss.isfinite()
+
+
+def test_what_is_not_said_is_what_fit_takes():
+    options = command_line._parser().parse_args(["train", "--out", "x"])
+    model = LeNet1()
+    found = command_line._optimizer(options, model)
+    expected = default_optimizer(model)
+    assert str(found) == str(expected)
+    assert command_line._criterion(options.criterion) is None
+
+
+def test_version_and_a_help_for_every_option(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"lenet_utils {__version__}\n"
+    parser = command_line._parser()
+    (commands,) = [a for a in parser._actions if a.dest == "command"]
+    for name, command in commands.choices.items():
+        assert all(action.help for action in command._actions), name
 
 
 RUN = ["train", "--model", "lenet1", "--batch-size", 20, "--seed", 5, "--epochs", 3, "--out"]
@@ -475,6 +519,11 @@ def test_a_loss_that_is_not_finite_is_an_exit_code(tmp_path, capsys, monkeypatch
         ("train --out run --epochs many", "got 'many'"),
         ("train --out run --batch-size 2.5", "got '2.5'"),
         ("train --out run --patience -1", "got '-1'"),
+        ("train --out run --lr 0", "must be a number above 0, got '0'"),
+        ("train --out run --lr nan", "got 'nan'"),
+        ("train --out run --lr fast", "got 'fast'"),
+        ("train --out run --optimizer lbfgs", "invalid choice: 'lbfgs'"),
+        ("train --out run --criterion nll", "invalid choice: 'nll'"),
         ("train --out run --seed one", "got 'one'"),
         ("train --out run --seed 99999999999999999999", "99999999999999999999"),
         ("evaluate", "--weights"),

@@ -79,6 +79,14 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a safetensors file, which has its name in what goes wrong."""
     with opening(path):
         check_regular(path)
+        with Path(path).open("rb") as file:
+            pickled = file.read(2) in (b"PK", b"\x80\x02")
+        if pickled:
+            raise ValueError(
+                "torch.save made it, a pickle, as .pt and .pth files are. If you trust it, "
+                "model.load_state_dict(torch.load(path, weights_only=True)) reads it, and "
+                "save_weights(model, path) writes what is read here"
+            )
         with safetensors.safe_open(path, framework="pt"):
             pass  # its head fits its length: not everything that is large is read
         return Path(path).read_bytes()

@@ -31,6 +31,7 @@ PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 # which network they are. The network knows what its images were like.
 _ROWS = {"LeNet-1 [16x16]": "lenet1", "LeNet-5": "lenet5", "LeNet-5 [dist]": "lenet5"}
 _OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
+OF_DIGITS = ("mnist", "qmnist")  # of the data sets; the others' ten classes have other names
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,15 @@ def predict(
     TypeError
         If an argument is of another kind.
     ValueError
-        If there is no digit in the picture, or the weights are not those of one of the networks.
+        If there is no digit in the picture, or the weights are not those of one of the networks, or
+        have learned something else than digits.
     """
     trained = weights if isinstance(weights, Trained) else load_trained(weights)
+    if trained.notes["data"] not in OF_DIGITS:
+        raise ValueError(
+            f"the weights {trained.name} have learned {trained.notes['data']!r}, whose classes are "
+            f"no digits; take weights trained on {' or '.join(OF_DIGITS)}"
+        )
     digit = scale(prepare_digit(image)[None], *trained.model.input)
     with torch.inference_mode():
         scores = trained.model(digit)[0].double()

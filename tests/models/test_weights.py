@@ -144,6 +144,16 @@ def test_what_is_no_whole_safetensors_file_is_named(path, tmp_path, read, kind):
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_of_pytorch_is_named_for_what_it_is(tmp_path, zipped):
+    path = tmp_path / "net.pth"
+    torch.save(LeNet1().state_dict(), path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(
+        ValueError, match=r"net.pth is not .* torch.save made it, a pickle, .* weig"
+    ):
+        load_weights(LeNet1(), path)
+
+
 @pytest.mark.parametrize("read", [lambda path: load_weights(LeNet1(), path), read_metadata])
 @pytest.mark.parametrize("name", ["missing.safetensors", "folder"])
 def test_a_file_that_cannot_be_opened_is_an_oserror_that_names_it(tmp_path, read, name):

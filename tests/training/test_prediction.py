@@ -170,3 +170,10 @@ def test_a_picture_without_a_digit_is_refused():
         predict(Image.new("L", (40, 40), 255))
     with pytest.raises(TypeError, match="image must be a path or a picture of Pillow, got list"):
         predict([1, 2])
+
+
+@pytest.mark.parametrize("data", ["fashion", "kmnist"])
+def test_weights_of_other_things_read_no_digits(pictures, tmp_path, data):
+    save_weights(LeNet1(), tmp_path / "weights", {**NOTES, "data": data})
+    with pytest.raises(ValueError, match=f"have learned '{data}', whose classes are no digits"):
+        predict(pictures[0][0], tmp_path / "weights")
