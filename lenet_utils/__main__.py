@@ -216,6 +216,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
     use_style()
     with atomic_path(options.out / "curves.png") as path:
         learning_curves(history).savefig(path, bbox_inches="tight")
+    assert digits.validation is not None  # some are held out unless load_mnist is told otherwise
     verdict = _verdict(evaluate(model, digits.validation))
     print(f"kept epoch {history.best_epoch}, validation: {verdict}")
     print(f"wrote weights.safetensors, history.csv and curves.png to {options.out}")

@@ -36,7 +36,10 @@ def check_images(images: Tensor) -> None:
         )
     _check_has_values("images", images)
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
-        raise ValueError(f"images must be a non-empty (N, 1, H, W), got {tuple(images.shape)}")
+        coloured = images.ndim == 4 and images.shape[1] in (3, 4)
+        hint = "; images[:, :3].mean(dim=1, keepdim=True) makes colours grey" if coloured else ""
+        shape = tuple(images.shape)
+        raise ValueError(f"images must be a non-empty (N, 1, H, W), got {shape}{hint}")
     # Two numbers instead of a mask as large as the images: a NaN becomes both of them.
     if not all(torch.isfinite(extreme) for extreme in images.aminmax()):
         raise ValueError("images must be finite, got NaN or infinity; look for a division by zero")

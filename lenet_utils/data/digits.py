@@ -61,13 +61,13 @@ class Splits:
     Attributes
     ----------
     train, validation, test
-        Each `Digits`, scaled alike.
+        Each `Digits`, scaled alike; ``validation`` is None where none were held out.
     background, ink
         The pixel values that background and full ink got.
     """
 
     train: Digits
-    validation: Digits
+    validation: Digits | None
     test: Digits
     background: float
     ink: float

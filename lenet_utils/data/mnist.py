@@ -70,7 +70,7 @@ def load_mnist(
         A network, or what else has an ``input`` as `LeNet` does: the images are made as it wants
         them, in place of ``size``, ``digit`` and ``scaling``.
     validation
-        How many of the training images are held out, drawn by a fixed seed.
+        How many of the training images are held out, drawn by a fixed seed; 0 for none.
     cache
         Folder for unpacked and downloaded files; by default the user's cache folder.
 
@@ -99,7 +99,7 @@ def load_mnist(
         check_whole("size, if it is not 16,", size, least=16 if digit == SMALL else 28)
     if digit not in (None, SMALL, FIELD):
         raise ValueError(f"digit must be {SMALL} or {FIELD}, got {digit!r}")
-    check_whole("validation", validation)
+    check_whole("validation", validation, least=0)
     cache = Path(cache) if cache is not None else platformdirs.user_cache_path("lenet_utils")
     train_pixels, train_labels, test_pixels, test_labels = read_pixels(name, cache)
     if validation >= len(train_pixels):
@@ -120,7 +120,7 @@ def load_mnist(
 
     return Splits(
         train=digits(learning, train_labels[kept]),
-        validation=digits(judging, train_labels[held_out]),
+        validation=digits(judging, train_labels[held_out]) if validation else None,
         test=digits(test_pixels, test_labels),
         background=form.background,
         ink=form.ink,

@@ -110,6 +110,12 @@ class SparseConv2d(nn.Module):
         Pixels from one position of the kernel to the next.
     bias
         Whether each output map has one.
+
+    Attributes
+    ----------
+    weight
+        ``(kernels, kernel_size, kernel_size)``: along its first dimension the kernels of the table,
+        row by row and by input map within a row, where a full convolution has output maps.
     """
 
     positions: Tensor  # (kernels,): where each stands among all pairs of an output and an input map

@@ -105,7 +105,8 @@ def fit(
         all along, as in the paper (LeCun et al. 1998, preprint p. 10).
     optimizer
         Any but LBFGS, made with the parameters of ``model``; None for AdamW with learning rate
-        0.01 and weight decay 0.2, chosen on the validation set for LeNet-5 in three epochs.
+        0.01 and weight decay 0.2, chosen on the validation set for LeNet-5 in three epochs. Weights
+        that were trained before are spoiled by that rate: take a tenth of it, or less.
     schedule
         Called with the optimiser and the number of updates; None for a constant learning rate.
         When `fit` ends, the optimiser has the rates again with which it came.

@@ -67,6 +67,14 @@ def test_mnist_has_its_published_counts(mnist):
     ]
 
 
+def test_without_validation_there_are_all_60000_to_learn_from(cache, mnist):
+    splits = load_mnist(cache=cache, size=28, validation=0)
+    assert splits.validation is None
+    assert splits.train.images.shape == (60_000, 1, 28, 28)
+    both = torch.cat([mnist.train.labels, mnist.validation.labels])
+    assert torch.equal(splits.train.labels.bincount(), both.bincount())
+
+
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_images_are_32x32_float32_and_labels_int64(mnist, part):
     digits = getattr(mnist, part)
@@ -214,7 +222,7 @@ def test_scale_leaves_its_input_alone():
         ({"scaling": "2024"}, "scaling must be one of '1998', .* got '2024'"),
         ({"size": 27}, "size, if it is not 16, must be a whole number of at least 28, got 27"),
         ({"size": 32.0}, "size.* must be .* got 32.0"),
-        ({"validation": 0}, "validation must be .* at least 1, got 0"),
+        ({"validation": -1}, "validation must be .* at least 0, got -1"),
         ({"validation": 60_000}, "leave some of the 60000 images to train on, got 60000"),
     ],
 )
