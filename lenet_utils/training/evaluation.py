@@ -50,10 +50,13 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         check_kind("scores", self.scores, Tensor, "what a model gave out")
-        if self.scores.ndim != 2 or self.scores.shape[1] < 10 or not len(self.scores):
-            shape = tuple(self.scores.shape)
+        shape = tuple(self.scores.shape)
+        if len(shape) != 2 or 0 in shape:
             raise ValueError(f"scores must be (N, 10), a column for each class, got {shape}")
         check_labels(self.labels, count=len(self.scores))
+        classes = int(self.labels.max()) + 1  # at least: two are enough where two are told apart
+        if shape[1] < classes:
+            raise ValueError(f"scores must be (N, {classes}), a column for each class, got {shape}")
         unknown = int(self.scores.isnan().any(dim=1).sum())
         if unknown:
             raise FloatingPointError(
