@@ -24,8 +24,9 @@ def initialize_as_published(layer: nn.Module) -> None:
 def initialize_like_lush(layer: nn.Module) -> None:
     """Start a layer anew, weights from +/-1 / sqrt(F_i), biases 0; pass it to ```model.apply```.
 
-    The start of the authors' later code (Lush, 2002). LeNet-5 with RBF units and `SDLM` does
-    not learn from the published start, but does from this one: see the chapter "As published".
+    The start of the authors' later code (Lush, 2002). The chapter "As published" tells why our
+    reconstruction of 1998's training, LeNet-5 with RBF units and `SDLM`, takes it in place of the
+    published one.
     """
     _start(layer, lambda weight, fan_in: nn.init.uniform_(weight, -(fan_in**-0.5), fan_in**-0.5))
 
