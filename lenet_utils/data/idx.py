@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import math
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -121,14 +122,24 @@ def read_idx(content: bytes) -> np.ndarray:
 
 def _original(name: str, cache: Path) -> bytes:
     """Return one original MNIST file, from the cache or from the package, verified in both."""
-    # Not MNIST/raw, where torchvision looks: files that lie there may be the reader's own.
+    # Not in MNIST/raw, where torchvision looks: files that lie there may be the reader's own.
     target = cache / "lenet_utils" / name
     content = _intact(target, name)
     if content is None:
         content = _unpacked(name)
-        with suppress(OSError), atomic_path(target) as temporary:  # a cache can be done without
-            temporary.write_bytes(content)
+        with suppress(OSError):  # a cache can be done without
+            with atomic_path(target) as temporary:
+                temporary.write_bytes(content)
+            _show_to_torchvision(target, cache)
     return content
+
+
+def _show_to_torchvision(path: Path, cache: Path) -> None:
+    """Link a file to where torchvision's MNIST looks for it, unless something is there."""
+    shown = cache / "MNIST" / "raw" / path.name
+    shown.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.link(path, shown)
 
 
 def _intact(path: Path, name: str) -> bytes | None:

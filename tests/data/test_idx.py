@@ -15,6 +15,7 @@ import pytest
 import torch
 import torchvision
 from filelock import FileLock, Timeout
+from torchvision import datasets
 
 from lenet_utils import load_mnist
 from lenet_utils.data import DamagedFileError, idx, read_idx, relatives
@@ -130,7 +131,7 @@ def test_a_damaged_file_of_the_cache_is_repaired(own_cache, mnist, damage):
         path.write_bytes(damage(original))
     assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
     assert path.read_bytes() == original
-    assert files_below(own_cache) == sorted(NAMES)
+    assert files_below(own_cache / "lenet_utils") == sorted(NAMES)
 
 
 def test_swapped_files_of_the_cache_are_repaired(own_cache, mnist):
@@ -159,6 +160,12 @@ def test_files_of_the_readers_own_where_torchvision_looks_are_left_as_they_are(o
     before = {path: path.read_bytes() for path in raw.iterdir()}
     assert torch.equal(read_pixels("mnist", own_cache)[3], mnist.test.labels)
     assert {path: path.read_bytes() for path in raw.iterdir()} == before
+
+
+def test_torchvision_finds_the_files_where_it_looks(tmp_path, mnist):
+    read_pixels("mnist", tmp_path)
+    there = datasets.MNIST(tmp_path, train=False)  # without a download
+    assert torch.equal(there.targets, mnist.test.labels)
 
 
 def test_an_intact_cache_is_only_read(own_cache, monkeypatch):
@@ -238,7 +245,7 @@ for tensor in read_pixels("mnist", here / "cache"):
     last = hashlib.sha256(mnist.test.labels.numpy().tobytes()).hexdigest()
     assert printed[0] == printed[1]
     assert printed[0][3] == last
-    assert files_below(tmp_path / "cache") == sorted(NAMES)
+    assert files_below(tmp_path / "cache" / "lenet_utils") == sorted(NAMES)
 
 
 # --- IDX files ---------------------------------------------------------------------------------
