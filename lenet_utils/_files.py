@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 ASSETS = Path(__file__).parent / "assets"  # what travels with the package
 UNFINISHED = ".unfinished-"  # in the names of files that are being written
 
@@ -95,6 +93,8 @@ def only_writer(target: str | os.PathLike[str]) -> Iterator[None]:
     OSError
         If somebody does already.
     """
+    from filelock import FileLock, Timeout  # only trainings need it
+
     target = Path(target)
     place = target.with_name(f".{target.name}.lock")
     try:
