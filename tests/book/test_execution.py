@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,13 @@ def test_an_interrupted_build_leaves_no_kernel_behind(small_book):
         ),
     )
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", "."]
-    process = subprocess.Popen(command, cwd=small_book, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        cwd=small_book,
+        stderr=subprocess.DEVNULL,
+        # A shell's job in the background ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     pid = small_book / "book" / "pid"
     try:
         wait_for(pid.exists)

@@ -86,10 +86,15 @@ def watched(browser, **options):
         wrong.append(f"asks another host: {route.request.url}")
         return route.abort()
 
+    def failed(request):
+        # A page that is left before its pictures came asks for them no longer.
+        if "ERR_ABORTED" not in (request.failure or ""):
+            wrong.append(f"failed: {request.url}")
+
     page.route("**/*", decide)
     page.on("console", lambda m: m.type in ("error", "warning") and wrong.append(m.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+    page.on("requestfailed", failed)
     page.on("response", lambda r: r.status >= 400 and wrong.append(f"{r.status}: {r.url}"))
     yield page, wrong
     context.close()
