@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import torch
+from damaging import repeated, stuffed, truncated
 from PIL import Image
 
 from lenet_utils import LeNet1, save_weights
@@ -59,20 +60,6 @@ def flipped(draw, content):
     for _ in range(draw.choice((1, 2, 8, 64))):
         changed[draw.randrange(len(changed))] = draw.randrange(256)
     return bytes(changed)
-
-
-def truncated(draw, content):
-    return content[: draw.randrange(len(content))]
-
-
-def stuffed(draw, content):
-    place = draw.randrange(len(content))
-    return content[:place] + draw.randbytes(draw.randrange(1, 300)) + content[place:]
-
-
-def repeated(draw, content):
-    first, last = sorted(draw.randrange(len(content)) for _ in range(2))
-    return content[:last] + content[first:]
 
 
 def random_bytes(draw, content):

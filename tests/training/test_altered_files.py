@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 import torch
 from building import long
+from damaging import repeated, stuffed, truncated
 from safetensors.torch import load_file, save_file
 from toy import QUIET, make_digits, make_model
 
@@ -40,20 +41,6 @@ def flipped_in_the_head(draw, content):
 def overwritten(draw, content):
     place, count = draw.randrange(len(content)), draw.randrange(1, 64)
     return (content[:place] + draw.randbytes(count) + content[place + count :])[: len(content)]
-
-
-def truncated(draw, content):
-    return content[: draw.randrange(len(content))]
-
-
-def stuffed(draw, content):
-    place = draw.randrange(len(content))
-    return content[:place] + draw.randbytes(draw.randrange(1, 300)) + content[place:]
-
-
-def repeated(draw, content):
-    first, last = sorted(draw.randrange(len(content)) for _ in range(2))
-    return content[:last] + content[first:]
 
 
 def random_bytes(draw, content):
