@@ -16,17 +16,6 @@ from toy import BATCH, COUNT, QUIET, at_call, interrupt, make_digits, make_model
 
 from lenet_utils import Digits, LeNet1, LeNet5, fit
 
-
-@pytest.fixture
-def digits():
-    return make_digits()
-
-
-@pytest.fixture
-def model():
-    return make_model()
-
-
 # --- the loop ----------------------------------------------------------------------------------
 
 

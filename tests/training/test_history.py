@@ -13,23 +13,11 @@ from toy import (
     at_call,
     copy_of,
     interrupt,
-    make_digits,
-    make_model,
     sgd,
     weights,
 )
 
 from lenet_utils import evaluate, fit
-
-
-@pytest.fixture
-def digits():
-    return make_digits()
-
-
-@pytest.fixture
-def model():
-    return make_model()
 
 
 def test_the_history_has_a_row_for_each_step_and_each_epoch(model, digits):
