@@ -20,6 +20,7 @@ from __future__ import annotations
 import ast
 import re
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from textwrap import dedent
 from typing import Any
@@ -77,9 +78,23 @@ def reader_with_numbers(*args: Any) -> NbReader | None:
     """Return MyST-NB's reader of a page, which adds the unseen cells as well."""
     reader = create_nb_reader(*args)
     if reader is not None:
-        read = reader.read
-        reader.read = lambda text: with_numbers(read(text))
+        # Where cells begin does not hang on tasks, and MyST-NB 1.4 leaves the text of items
+        # unparsed when it looks for cells, which mdit-py-plugins' tasklists do not bear.
+        path, syntax, *others = args
+        extensions = set(syntax.enable_extensions) - {"tasklist"}
+        read = create_nb_reader(path, replace(syntax, enable_extensions=extensions), *others).read
+        reader.read = lambda text: with_numbers(with_attachments(read(text)))
     return reader
+
+
+def with_attachments(notebook: NotebookNode) -> NotebookNode:
+    """Put pictures that were pasted into a notebook's text where they stand; in place."""
+    for cell in notebook.cells:
+        for name, forms in cell.get("attachments", {}).items():
+            kind, data = next(iter(forms.items()))
+            address = f"data:{kind};base64,{''.join(data.split())}"
+            cell.source = cell.source.replace(f"(attachment:{name})", f"({address})")
+    return notebook
 
 
 # --- Questions -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from docutils import nodes
+from markupsafe import escape
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
@@ -14,6 +15,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
     app.connect("html-page-context", mend_page_body, priority=900)
+    app.connect("html-page-context", escape_names, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -56,3 +58,16 @@ def mend_page_body(
     """Mend accessibility slips in what pandas, myst-nb and Sphinx write."""
     for slip, mended in MENDED_HTML.items():
         context["body"] = context.get("body", "").replace(slip, mended)
+
+
+def escape_names(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Have the book's title and authors appear as they are written, an `<` or a quote included.
+
+    sphinx-book-theme 1.3 puts them into pages unescaped; what is marked as escaped stays as it is
+    where Sphinx's own templates escape.
+    """
+    for name in ("docstitle", "shorttitle", "project", "author"):
+        if isinstance(context.get(name), str):
+            context[name] = escape(context[name])

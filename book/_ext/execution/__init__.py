@@ -117,6 +117,9 @@ def chapters_to_run(app: Sphinx, pages: list[str]) -> tuple[list[Chapter], list[
         except MystMetadataParsingError as error:
             errors.append(f"{path.relative_to(app.srcdir).as_posix()} cannot be read. {error}")
             continue
+        except UnicodeDecodeError as error:
+            errors.append(told_of_encoding(path.relative_to(app.srcdir), error))
+            continue
         if notebook is None:
             continue
         if said := wrong_settings(notebook):
@@ -130,6 +133,13 @@ def chapters_to_run(app: Sphinx, pages: list[str]) -> tuple[list[Chapter], list[
         if config.execution_mode == "cache" and not excluded and not is_kept(cache, notebook):
             chapters.append(Chapter(page, path, notebook, config))
     return chapters, errors
+
+
+def told_of_encoding(path: Path, error: UnicodeDecodeError) -> str:
+    """Return where a page's file stops being UTF-8, and what to do."""
+    line = error.object[: error.start].count(b"\n") + 1
+    found = f"the byte {error.object[error.start]:#04x}"
+    return f"{path.as_posix()}:{line}: {found} is not UTF-8. Save the file with the encoding UTF-8."
 
 
 def wrong_settings(notebook: NotebookNode) -> str:

@@ -1,6 +1,6 @@
 """The cache of executed chapters: one folder for each state of `lenet_utils`.
 
-jupyter-cache looks at a chapter's code only. With one folder per state of the package, an edit of
+A chapter's results are kept by its code. With one folder per state of the package, an edit of
 the package starts with an empty folder, and an undo finds the former results again.
 """
 
@@ -9,24 +9,29 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from copy import deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
+from jupyter_cache.cache.main import JupyterCacheBase
 from jupyter_cache.cache.db import NbCacheRecord, session_context
 from nbformat import NotebookNode
 from nbformat.reader import NotJSONError
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+RUN_OTHERWISE = {"raises-exception", "skip-execution"}  # the tags of a cell that change its run
 CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Choose the folder when the settings are read."""
     app.connect("config-inited", choose_execution_cache)
+    JupyterCacheBase.create_hashed_notebook = hashed_by_code
+    JupyterCacheBase.merge_match_into_notebook = outputs_merged
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -49,6 +54,28 @@ def package_digest(root: Path) -> str:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
     return digest.hexdigest()[:16]
+
+
+# jupyter-cache 1.0 counts the metadata of cells and the kernel's display name as code: an edited tag
+# would run a chapter again. Told otherwise, it would give back the tags of the former run.
+HASHED, MERGED = JupyterCacheBase.create_hashed_notebook, JupyterCacheBase.merge_match_into_notebook
+
+
+def hashed_by_code(
+    cache: JupyterCacheBase, notebook: NotebookNode, *_: object
+) -> tuple[NotebookNode, str]:
+    """Return a notebook as it is kept, and the key: its code, its kernel, and how cells run."""
+    kept = deepcopy(notebook)
+    kept.metadata = {"kernelspec": {"name": kept.metadata.get("kernelspec", {}).get("name", "")}}
+    for cell in kept.cells:
+        tags = sorted(RUN_OTHERWISE & set(cell.metadata.get("tags", [])))
+        cell.metadata = {"tags": tags} if tags else {}
+    return HASHED(cache, kept)
+
+
+def outputs_merged(cache: JupyterCacheBase, notebook: NotebookNode) -> tuple[int, NotebookNode]:
+    """Return a notebook with its kept outputs and its own metadata."""
+    return MERGED(cache, notebook, nb_meta=("language_info", "widgets"), cell_meta=())
 
 
 def prune(caches: Path) -> None:

@@ -11,10 +11,11 @@ import base64
 import json
 import mimetypes
 import posixpath
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import nbformat
 from docutils import nodes
@@ -33,6 +34,8 @@ from .first_cell import setup_source
 from .page_markdown import PageConverter
 
 FOLDER = "notebooks"  # in the built book
+MARKUP = re.compile(r"[\\`*_<>\[\]]")  # in Markdown
+NOT_IN_IDENTITY = re.compile(r"[^a-zA-Z0-9_-]")  # of a cell
 # The page's numbers are text here: few programs would compute them anew.
 AS_BUILT = (
     "*The numbers in the text are those of the book as it was built. "
@@ -103,13 +106,14 @@ def origin(app: Sphinx, page: str) -> NotebookNode:
     """Return a last cell that says where the notebook comes from."""
     address = published(app, page, "")
     chapter = f"[a chapter]({address})" if address else "a chapter"
-    return new_markdown_cell(f"*Made from {chapter} of {app.config.html_title}.*")
+    title = MARKUP.sub(r"\\\g<0>", app.config.html_title)
+    return new_markdown_cell(f"*Made from {chapter} of {title}.*")
 
 
 def as_text(cells: list[NotebookNode], name: str) -> str:
     """Return the file of a notebook with these cells."""
     for index, cell in enumerate(cells):
-        cell.id = f"{name[:50]}-{index}"
+        cell.id = f"{NOT_IN_IDENTITY.sub('-', name)[:50]}-{index}"
     metadata = {
         "colab": {"name": f"{name}.ipynb", "provenance": [], "toc_visible": True},
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -225,7 +229,9 @@ def published(app: Sphinx, page: str, address: str) -> str | None:
 
 def embedded(app: Sphinx, page: str, address: str) -> str:
     """Return an image's content as an address. Colab shows no attachments, but it shows these."""
-    name = posixpath.basename(urlsplit(address).path)
+    if address.startswith("data:"):  # as of a picture that was pasted into a notebook
+        return address
+    name = posixpath.basename(unquote(urlsplit(address).path))
     # Sphinx copies images after the pages are written: so look where they come from.
     sources = [Path(app.srcdir) / path for path, copy in app.builder.images.items() if copy == name]
     sources += [Path(app.srcdir) / folder / name for folder in app.config.html_static_path]
