@@ -15,17 +15,22 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 
 UNFINISHED = "unfinished"
+LOCKS: dict[str, FileLock] = {}  # held by this process, which may build more than once
+LOGGER = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Look for the mark before Sphinx loads what it saved; set it and take it away."""
     # Sphinx makes all pages anew when a setting changes: an edit of our extensions counts as one.
     app.add_config_value("extension_sources", sources_digest(Path(__file__).parent), "env", str)
+    app.connect("config-inited", wait_for_other_build, priority=100)
     app.connect("config-inited", forget_failed_build)
     # After the chapters have run: when one fails, nothing is read and nothing changes.
     app.connect("env-before-read-docs", set_mark, priority=900)
@@ -41,6 +46,19 @@ def sources_digest(folder: Path) -> str:
 
 def mark(app: Sphinx) -> Path:
     return Path(app.doctreedir) / UNFINISHED
+
+
+def wait_for_other_build(app: Sphinx, config: Config) -> None:
+    """Let one build at a time into the folder of built books; the lock ends with the process."""
+    folder = Path(app.outdir).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    if not LOCKS.setdefault(str(lock.lock_file), lock).is_locked:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            LOGGER.info("another build is at work in %s: this one waits for its end", folder)
+            lock.acquire()
 
 
 def forget_failed_build(app: Sphinx, config: Config) -> None:

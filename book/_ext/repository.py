@@ -16,6 +16,14 @@ from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
 
+# Part of a host's name that says what runs there; a browser opens their repositories by OWNER/NAME.
+PROVIDERS = ("github", "gitlab", "codeberg", "gitea", "forgejo")
+THEME_PROVIDERS = ("github", "gitlab")
+# What an address may consist of, since it is put into pages and into a `%pip install` line.
+ORDINARY_HOST = re.compile(r"[A-Za-z0-9.-]+")
+ORDINARY_PATH = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)+")
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Set the theme's buttons when the settings are read."""
     app.connect("config-inited", link_repository)
@@ -28,18 +36,19 @@ def link_repository(app: Sphinx, config: Config) -> None:
     address = repository_address(Path(app.srcdir))
     # Jupyter Book's default address is its own repository: it must go even if we know no better.
     options["repository_url"] = address or ""
-    for button in ("use_repository_button", "use_edit_page_button", "use_issues_button"):
-        options[button] = address is not None
-    if address is not None:
-        options["repository_branch"] = "main"
-        options["repository_provider"] = "gitlab" if "gitlab" in address else "github"
+    provider = provider_of(urlsplit(address or "").hostname or "")
+    options["use_repository_button"] = options["use_issues_button"] = address is not None
+    options["use_edit_page_button"] = provider in THEME_PROVIDERS  # it knows only their addresses
+    options["repository_branch"] = "main"
+    options["repository_provider"] = provider if provider in THEME_PROVIDERS else "github"
 
 
 def repository_address(root: Path) -> str | None:
     """Return the repository's web address, from the workflow that runs or from git's `origin`."""
     name = os.environ.get("GITHUB_REPOSITORY")
     if name:
-        return f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{name}"
+        server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+        return web_address(f"{server}/{name}")
     if not (root / ".git").exists():  # git would look for a repository further up
         return None
     try:
@@ -55,15 +64,22 @@ def repository_address(root: Path) -> str | None:
 
 
 def web_address(origin: str) -> str | None:
-    """Turn a GitHub or GitLab remote, https or ssh, into the address a browser opens."""
+    """Turn a remote, https or ssh, into the address a browser opens; None if there is none.
+
+    An address of other than ordinary characters counts as none: it is put into code.
+    """
     short = re.fullmatch(r"[\w.-]+@([\w.-]+):(.+)", origin)  # git@github.com:owner/name.git
     parts = urlsplit(f"ssh://{short[1]}/{short[2]}" if short else origin)
     host = parts.hostname or ""  # without user name, token and port
     path = parts.path.strip("/").removesuffix(".git")
-    is_known = {"github", "gitlab"} & set(host.split("."))
-    if parts.scheme not in ("https", "http", "ssh") or not is_known or "/" not in path:
-        return None
-    return f"https://{host}/{path}"
+    is_known = parts.scheme in ("https", "http", "ssh") and provider_of(host) is not None
+    is_ordinary = ORDINARY_HOST.fullmatch(host) and ORDINARY_PATH.fullmatch(path)
+    return f"https://{host}/{path}" if is_known and is_ordinary else None
+
+
+def provider_of(host: str) -> str | None:
+    """Return what runs at a host, by a part of its name; None where that is not known."""
+    return next((name for name in PROVIDERS if name in host.split(".")), None)
 
 
 def github_name(repository: str | None) -> str | None:

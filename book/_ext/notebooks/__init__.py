@@ -29,10 +29,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from .buttons import add_buttons
+from .buttons import add_buttons, take_over_launching
 from .first_cell import setup_source
 from .page_markdown import PageConverter
 
+BUILDERS = ("html", "dirhtml")
 FOLDER = "notebooks"  # in the built book
 MARKUP = re.compile(r"[\\`*_<>\[\]]")  # in Markdown
 NOT_IN_IDENTITY = re.compile(r"[^a-zA-Z0-9_-]")  # of a cell
@@ -47,6 +48,8 @@ HIDDEN_OUTPUT = {"hide-output", "hide-cell"}
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write a notebook whenever Sphinx writes a chapter's page."""
+    app.add_config_value("launch", {}, "html", dict)
+    app.connect("config-inited", take_over_launching)
     app.connect("html-page-context", write_notebook, priority=950)  # when the page is mended
     app.connect("html-page-context", show_buttons, priority=600)  # after the theme's own
     app.connect("build-finished", remove_left_over)
@@ -57,7 +60,7 @@ def has_notebook(app: Sphinx, page: str) -> bool:
     """Say whether a page was executed, and its front matter does not say ``notebook: false``."""
     wanted = str(app.env.metadata.get(page, {}).get("notebook")).lower() != "false"
     executed = NbMetadataCollector.get_exec_data(app.env, page) is not None
-    return wanted and executed and app.builder.name == "html"  # not when the book is printed
+    return wanted and executed and app.builder.name in BUILDERS  # not when the book is printed
 
 
 def notebook_path(page: str) -> str:
@@ -129,13 +132,13 @@ def show_buttons(
 ) -> None:
     """Put the buttons that open a chapter's notebook on its page."""
     if doctree is not None and has_notebook(app, page):
-        add_buttons(context, notebook_path(page), repository(app))
+        add_buttons(context, notebook_path(page), repository(app), app.config.launch)
         app.add_js_file("site/notebook-download.js")  # on this page only
 
 
 def remove_left_over(app: Sphinx, exception: Exception | None) -> None:
     """Remove the notebooks of chapters that are gone."""
-    if exception is not None or app.builder.name != "html":
+    if exception is not None or app.builder.name not in BUILDERS:
         return
     chapters = [page for page in app.env.found_docs if has_notebook(app, page)]
     made = {path for page in chapters for path in written_files(page)}
