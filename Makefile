@@ -33,7 +33,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup book page pdf check test test-all style bench mutants audit lab results format clean clean-all
+.PHONY: help setup book page pdf pot check test test-all style bench mutants audit lab results format clean clean-all
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ style: $(READY) ## check style and types
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 	@$(BIN)/python book/_ext/sentences.py book/*.md
+
+pot: $(READY) ## collect the book's texts for translators, as templates for gettext, into _build/gettext
+	@$(BUILD) --builder custom --custom-builder gettext
 
 check: style ## the same, then run the fast tests: well under a minute in all
 	@$(BIN)/python -m pytest $(TOGETHER) -q -m "not slow and not long"

@@ -14,6 +14,7 @@ from lenet_utils import load_mnist
 # Tests of the built book and its scripts, of experiments and whole programs; see `make check`.
 SLOW = {
     "test_absent_pages",
+    "test_authors",
     "test_book",
     "test_brand",
     "test_builds",

@@ -18,7 +18,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join
 from sphinx.util.typing import ExtensionMetadata
 
-# What a page can define, as MyST writes it: (label)=, names of figures, tables, exercises, equations.
+# What a page can define: (label)=, and the names of figures, tables, exercises and equations.
 LABELS = re.compile(
     r"^\((?P<target>[^)\n]+)\)=\s*$"
     r"|^:(?:name|label): *(?P<option>\S+)\s*$"

@@ -31,6 +31,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Sphinx makes all pages anew when a setting changes: an edit of our extensions counts as one.
     app.add_config_value("extension_sources", sources_digest(Path(__file__).parent), "env", str)
     app.connect("config-inited", wait_for_other_build, priority=100)
+    app.connect("config-inited", keep_texts_apart, priority=200)
     app.connect("config-inited", forget_failed_build)
     # After the chapters have run: when one fails, nothing is read and nothing changes.
     app.connect("env-before-read-docs", set_mark, priority=900)
@@ -59,6 +60,13 @@ def wait_for_other_build(app: Sphinx, config: Config) -> None:
         except Timeout:
             LOGGER.info("another build is at work in %s: this one waits for its end", folder)
             lock.acquire()
+
+
+def keep_texts_apart(app: Sphinx, config: Config) -> None:
+    """Give translators' texts saved pages of their own: Sphinx refuses those of HTML for them."""
+    if Path(app.outdir).name == "gettext":  # the builder itself is made later
+        app.doctreedir = app.doctreedir.parent / ".doctrees-gettext"
+        app.doctreedir.mkdir(parents=True, exist_ok=True)
 
 
 def forget_failed_build(app: Sphinx, config: Config) -> None:

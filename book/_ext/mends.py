@@ -7,6 +7,7 @@ from typing import Any
 from docutils import nodes
 from markupsafe import escape
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
 
@@ -14,6 +15,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Mend pages when others have written them."""
     app.connect("doctree-resolved", drop_thebe_settings, priority=900)
     app.connect("html-page-context", drop_thebe_scripts, priority=900)
+    app.connect("config-inited", refuse_giscus)
+    app.connect("html-page-context", place_comments, priority=900)
     app.connect("html-page-context", mend_page_body, priority=900)
     app.connect("html-page-context", escape_names, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -37,6 +40,29 @@ def drop_thebe_scripts(
 
     context["script_files"] = [s for s in context["script_files"] if not of_thebe(s)]
     context["css_files"] = [s for s in context["css_files"] if not of_thebe(s)]
+
+
+def refuse_giscus(app: Sphinx, config: Config) -> None:
+    """Say that comments by giscus will not appear: sphinx-comments 0.0.3 does not know it.
+
+    Raises:
+        SystemExit: It is asked for.
+    """
+    if (getattr(config, "comments_config", None) or {}).get("giscus"):
+        raise SystemExit(
+            "_config.yml: html: comments: giscus does not work here: the extension that Jupyter "
+            "Book 1 uses knows utterances, hypothesis and dokieli."
+        )
+
+
+def place_comments(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Have utterances appear: sphinx-comments 0.0.3 looks for what docutils wrote before 0.17."""
+    for script in context["script_files"]:
+        attributes = getattr(script, "attributes", {})
+        if "utteranc.es" in (attributes.get("body") or ""):
+            attributes["body"] = attributes["body"].replace("div.section", "article section")
 
 
 # What screen readers stumble over in generated pages, and what is put there instead.

@@ -15,7 +15,6 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.typing import ExtensionMetadata
 
-
 # Part of a host's name that says what runs there; a browser opens their repositories by OWNER/NAME.
 PROVIDERS = ("github", "gitlab", "codeberg", "gitea", "forgejo")
 THEME_PROVIDERS = ("github", "gitlab")

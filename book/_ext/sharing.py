@@ -30,6 +30,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.config.sitemap_url_scheme = "{link}"
         app.connect("build-finished", list_all_pages, priority=400)  # before the list is written
     app.connect("html-page-context", drop_wrong_addresses, priority=900)
+    app.connect("build-finished", write_own_domain)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -78,6 +79,25 @@ def list_all_pages(app: Sphinx, exception: Exception | None) -> None:
         links.get()
     for page in sorted(app.env.found_docs):
         links.put((app.builder.get_target_uri(page), None))
+
+
+def write_own_domain(app: Sphinx, exception: Exception | None) -> None:
+    """Write the file that tells GitHub Pages of a domain of one's own; remove it without one."""
+    if exception is not None or app.builder.format != "html":
+        return
+    domain = own_domain(app.config.html_baseurl)
+    file = Path(app.outdir) / "CNAME"
+    if domain:
+        file.write_text(f"{domain}\n", encoding="utf-8")
+    else:
+        file.unlink(missing_ok=True)
+
+
+def own_domain(address: str) -> str | None:
+    """Return the domain of a book that has one to itself; GitHub's own, and folders, need no file."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    return host if host and parts.path in ("", "/") and not host.endswith(".github.io") else None
 
 
 def drop_wrong_addresses(

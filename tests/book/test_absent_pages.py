@@ -3,8 +3,8 @@
 import re
 
 from absent_pages import labels
-from building import CHAPTERS, ROOT, build, write_page
 from bs4 import BeautifulSoup
+from building import CHAPTERS, ROOT, build, write_page
 
 ROLE = re.compile(r"\{(?:ref|numref|eq)\}`(?:[^`<]*<)?([^`>]+)>?`|\]\(#([^)]+)\)")
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from building import FRONT_MATTER, JUPYTER_BOOK, build, start_book, write_page
 from execution import Chapter, in_order, kernels
 from execution.cache import is_kept, keep, last_seconds, package_digest, prune
 from jupyter_cache import get_cache
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 ALONE = FRONT_MATTER.replace("---\n", "---\nexecution: {alone: true}\n", 1)
 PATIENCE = 300  # seconds until a test gives up waiting for what must come
@@ -320,10 +321,16 @@ def test_pages_that_cannot_be_read_are_named(larger_book):
     write_page(larger_book, counting("intro"))
     write_chapter(larger_book, "two", "```{code-cell} ipython3\n:tags: [a\n1\n```")
     write_chapter(larger_book, "three", counting("three"), ALONE.replace("{alone: true}", "alone"))
+    text = f"{FRONT_MATTER}\n# Größe\n"
+    line = text.count("\n")
+    (larger_book / "book" / "latin.md").write_bytes(text.encode("latin-1"))
+    toc = larger_book / "_toc.yml"
+    toc.write_text(toc.read_text() + "- file: book/latin\n")
     result = build(larger_book)
     assert result.returncode == 1
     end = result.stdout[result.stdout.index("[1 of 1] book/intro took") :]
     assert end.count("book/two.md cannot be read. ") == 1
+    assert end.count(f"book/latin.md:{line}: the byte 0xf6 is not UTF-8. Save the file ") == 1
     assert (
         "three.md: its front matter says `execution: alone`. Known are allow_errors, alone, " in end
     )
@@ -410,6 +417,31 @@ def test_the_digest_follows_sources_assets_and_lock(tmp_path):
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "b.pyc").write_text("1")
     assert package_digest(tmp_path) in digests
+
+
+def test_a_run_is_kept_by_its_code_alone(tmp_path):
+    cache = get_cache(str(tmp_path))
+    cell = new_code_cell("1 + 1", metadata={"tags": ["hide-input"], "mystnb": {"image": {}}})
+    book = new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3"}})
+    done = deepcopy(book)
+    done.cells[0].outputs = [new_output("stream", text="2")]
+    keep(cache, done, tmp_path / "a.md", 1.0)
+
+    edited = deepcopy(book)
+    edited.cells[0].metadata = {"tags": ["hide-output"]}
+    edited.metadata.kernelspec.display_name = "Another name"
+    assert is_kept(cache, edited)
+    _, merged = cache.merge_match_into_notebook(edited)
+    assert merged.cells[0].outputs[0].text == "2"
+    assert merged.cells[0].metadata == {"tags": ["hide-output"]}
+    assert merged.metadata.kernelspec.display_name == "Another name"
+
+    for tag in ("raises-exception", "skip-execution"):
+        edited.cells[0].metadata = {"tags": [tag]}
+        assert not is_kept(cache, edited), f"{tag} changes how a cell runs"
+    edited.cells[0].metadata = {}
+    edited.cells[0].source = "1 + 2"
+    assert not is_kept(cache, edited)
 
 
 def test_old_caches_are_removed(tmp_path):

@@ -110,3 +110,20 @@ def test_a_book_without_address_says_nothing_wrong(small_book):
     assert not [name for name in preview if name.startswith(("og:url", "og:image"))]
     assert not (small_book / "_build" / "html" / "sitemap.xml").exists()
     assert read(small_book, "404.html").select_one("article a")["href"] == "/index.html"
+
+
+@pytest.mark.parametrize(
+    ("address", "domain"),
+    [
+        ("https://lenet.example.org/", "lenet.example.org"),
+        ("https://example.org/lenet/", None),
+        ("https://me.github.io/", None),
+        ("", None),
+    ],
+)
+def test_a_domain_of_ones_own_is_told_to_github_pages(tmp_path, address, domain):
+    builder, config = SimpleNamespace(format="html"), SimpleNamespace(html_baseurl=address)
+    (tmp_path / "CNAME").write_text("former.example.org\n")
+    sharing.write_own_domain(SimpleNamespace(builder=builder, config=config, outdir=tmp_path), None)
+    found = (tmp_path / "CNAME").read_text() if (tmp_path / "CNAME").exists() else None
+    assert found == (f"{domain}\n" if domain else None)

@@ -16,8 +16,8 @@ from typing import Any
 
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
-from jupyter_cache.cache.main import JupyterCacheBase
 from jupyter_cache.cache.db import NbCacheRecord, session_context
+from jupyter_cache.cache.main import JupyterCacheBase
 from nbformat import NotebookNode
 from nbformat.reader import NotJSONError
 from sphinx.application import Sphinx
@@ -56,9 +56,10 @@ def package_digest(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-# jupyter-cache 1.0 counts the metadata of cells and the kernel's display name as code: an edited tag
-# would run a chapter again. Told otherwise, it would give back the tags of the former run.
-HASHED, MERGED = JupyterCacheBase.create_hashed_notebook, JupyterCacheBase.merge_match_into_notebook
+# jupyter-cache 1.0 counts the metadata of cells and the kernel's display name as code, so that an
+# edited tag would run a chapter again; and it gives back the metadata of the former run.
+HASHED = JupyterCacheBase.create_hashed_notebook
+MERGED = JupyterCacheBase.merge_match_into_notebook
 
 
 def hashed_by_code(

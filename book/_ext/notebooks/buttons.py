@@ -20,7 +20,7 @@ COLAB, BINDER = "https://colab.research.google.com", "https://mybinder.org"
 # Of Jupyter Book's settings: those that our buttons follow, and those that no button of ours does.
 FOLLOWED = ("binderhub_url", "jupyterhub_url", "colab_url")
 NOT_FOLLOWED = {
-    "thebe": "code that runs in the page needs scripts of other hosts, which this book does without",
+    "thebe": "code run in the page would need scripts of other hosts",
     "deepnote_url": "Colab, Binder and a JupyterHub have buttons",
     "jupyterlite_url": "it cannot install torch",
 }
