@@ -167,7 +167,7 @@ def test_slips_end_the_build_before_any_chapter_runs(small_book):
     write_page(small_book, f"{CELL}\n{EXERCISE}\n{EXERCISE}")
     result = build(small_book)
     assert result.returncode == 1
-    assert "book/intro.md:26: the label ex-a is taken by book/intro.md:19." in result.stdout
+    assert "book/intro.md:27: the label ex-a is taken by book/intro.md:20." in result.stdout
     assert "running" not in result.stdout
     assert "Traceback" not in result.stdout
 

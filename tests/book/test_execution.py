@@ -15,8 +15,17 @@ from pathlib import Path
 import pytest
 from building import FRONT_MATTER, JUPYTER_BOOK, build, start_book, write_page
 from execution import Chapter, in_order, kernels
-from execution.cache import is_kept, keep, last_seconds, package_digest, prune
+from execution.cache import (
+    hashed_by_code,
+    is_kept,
+    keep,
+    last_seconds,
+    outputs_merged,
+    package_digest,
+    prune,
+)
 from jupyter_cache import get_cache
+from jupyter_cache.cache.main import JupyterCacheBase
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 ALONE = FRONT_MATTER.replace("---\n", "---\nexecution: {alone: true}\n", 1)
@@ -325,7 +334,7 @@ def test_pages_that_cannot_be_read_are_named(larger_book):
     line = text.count("\n")
     (larger_book / "book" / "latin.md").write_bytes(text.encode("latin-1"))
     toc = larger_book / "_toc.yml"
-    toc.write_text(toc.read_text() + "- file: book/latin\n")
+    toc.write_text(toc.read_text().replace("chapters:\n", "chapters:\n- file: book/latin\n"))
     result = build(larger_book)
     assert result.returncode == 1
     end = result.stdout[result.stdout.index("[1 of 1] book/intro took") :]
@@ -419,10 +428,13 @@ def test_the_digest_follows_sources_assets_and_lock(tmp_path):
     assert package_digest(tmp_path) in digests
 
 
-def test_a_run_is_kept_by_its_code_alone(tmp_path):
+def test_a_run_is_kept_by_its_code_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(JupyterCacheBase, "create_hashed_notebook", hashed_by_code)
+    monkeypatch.setattr(JupyterCacheBase, "merge_match_into_notebook", outputs_merged)
     cache = get_cache(str(tmp_path))
+    spec = {"name": "python3", "display_name": "Python 3"}
     cell = new_code_cell("1 + 1", metadata={"tags": ["hide-input"], "mystnb": {"image": {}}})
-    book = new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3"}})
+    book = new_notebook(cells=[cell], metadata={"kernelspec": spec})
     done = deepcopy(book)
     done.cells[0].outputs = [new_output("stream", text="2")]
     keep(cache, done, tmp_path / "a.md", 1.0)

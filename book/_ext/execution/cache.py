@@ -67,7 +67,8 @@ def hashed_by_code(
 ) -> tuple[NotebookNode, str]:
     """Return a notebook as it is kept, and the key: its code, its kernel, and how cells run."""
     kept = deepcopy(notebook)
-    kept.metadata = {"kernelspec": {"name": kept.metadata.get("kernelspec", {}).get("name", "")}}
+    kernel = kept.metadata.get("kernelspec", {}).get("name", "")
+    kept.metadata["kernelspec"] = {"name": kernel, "display_name": ""}
     for cell in kept.cells:
         tags = sorted(RUN_OTHERWISE & set(cell.metadata.get("tags", [])))
         cell.metadata = {"tags": tags} if tags else {}
