@@ -13,10 +13,11 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 STYLE = "brand.css"
-# Of the theme: what is pressed or pointed at, and links.
-PAGE_STYLE = (
-    'html[data-theme="{scheme}"] {{ --pst-color-primary: {color}; --pst-color-link: {color}; }}'
-)
+# Of the theme: what is pressed or pointed at, and links; those in boxes, too, which lenet.css colours.
+PAGE_STYLE = """\
+html[data-theme="{scheme}"], html[data-theme="{scheme}"] .bd-content .admonition {{
+  --pst-color-primary: {color}; --pst-color-link: {color};
+}}"""
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def write_own_domain(app: Sphinx, exception: Exception | None) -> None:
 
 
 def own_domain(address: str) -> str | None:
-    """Return the domain of a book that has one to itself; GitHub's own, and folders, need no file."""
+    """Return the domain of a book that has one to itself; others need no file."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     return host if host and parts.path in ("", "/") and not host.endswith(".github.io") else None

@@ -11,6 +11,12 @@ CELL = """
 import os
 print(os.environ["LENET_COLORS"])
 ```
+
+[A link](https://example.org) in the text.
+
+```{note}
+[A link](https://example.org) in a box.
+```
 """
 
 
@@ -26,7 +32,7 @@ def test_a_colour_that_cannot_be_is_refused(changes):
         recolored(COLORS, changes)
 
 
-def test_one_file_makes_another_book(small_book):
+def test_one_file_makes_another_book(small_book, browser):
     config = small_book / "_config.yml"
     changes = {
         "title: The LeNet Book": "title: Digits at Our School",
@@ -49,3 +55,9 @@ def test_one_file_makes_another_book(small_book):
     assert "The LeNet Book" not in page
     assert "_static/brand.css" in page
     assert "#660066" in (html / "_static" / "brand.css").read_text(encoding="utf-8")
+    tab = browser.new_page(color_scheme="light")
+    tab.goto((html / "book" / "intro.html").as_uri())
+    colors = "links => links.map(link => getComputedStyle(link).color)"
+    found = tab.eval_on_selector_all("article a[href='https://example.org']", colors)
+    tab.close()
+    assert found == ["rgb(102, 0, 102)"] * 2

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 
 PDF = "book.pdf"
-SECTION = "how-to-read-it"  # of the welcome page, whose list names the ways to read
+SECTION = "ways-to-read"  # the label of the welcome page's section that lists them
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -45,8 +45,10 @@ def link_printed_book(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Add the PDF to the ways to read that the welcome page lists, if there is one."""
     if page != app.config.root_doc or app.builder.name != "html" or not app.config.printed_book:
         return
-    section = next(part for part in doctree.findall(nodes.section) if SECTION in part["ids"])
-    ways = next(section.findall(nodes.bullet_list))
+    sections = [part for part in doctree.findall(nodes.section) if SECTION in part["ids"]]
+    ways = next((found for part in sections for found in part.findall(nodes.bullet_list)), None)
+    if ways is None:  # another book's welcome page: the PDF is there all the same
+        return
     address = relative_uri(app.builder.get_target_uri(page), PDF)
     link = nodes.reference("", "the whole book as a PDF", refuri=address, internal=True)
     line = [nodes.strong("", "On paper"), nodes.Text(": "), link, nodes.Text(".")]
