@@ -1,6 +1,7 @@
 """What authors and forks do with a book: it works, or one sentence says why not."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from building import FRONT_MATTER, JUPYTER_BOOK, build, start_book, write_page
+from building import FRONT_MATTER, JUPYTER_BOOK, ROOT, build, start_book, write_page
 from exercises import WHOLE_SOLUTION, slips
 from mends import refuse_giscus
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -170,6 +171,25 @@ def test_slips_end_the_build_before_any_chapter_runs(small_book):
     assert "book/intro.md:27: the label ex-a is taken by book/intro.md:20." in result.stdout
     assert "running" not in result.stdout
     assert "Traceback" not in result.stdout
+
+
+# --- CONTRIBUTING ---------------------------------------------------------------------------------
+
+
+def test_the_chapter_that_contributing_shows_builds_as_it_stands(small_book):
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (chapter,) = re.findall(r"^`````markdown\n(.*?)^`````$", text, re.MULTILINE | re.DOTALL)
+    (small_book / "book" / "small-kernels.md").write_text(chapter, encoding="utf-8")
+    (small_book / "book" / "lenet-5.md").write_text("# LeNet-5\n")
+    write_page(small_book, "Text.")
+    pages = [{"file": f"book/{name}"} for name in ("lenet-5", "small-kernels")]
+    toc = {"format": "jb-book", "root": "book/intro", "chapters": pages}
+    (small_book / "_toc.yml").write_text(yaml.safe_dump(toc))
+    result = build(small_book)
+    assert result.returncode == 0, result.stdout[-4000:]
+    article = page(small_book, "small-kernels").select_one("article")
+    assert "The 6 kernels of C1 before training" in article.select_one("figcaption").get_text()
+    assert "156" in article.select_one(".solution").get_text()
 
 
 # --- Other builders, and two builds at once -------------------------------------------------------
