@@ -23,7 +23,7 @@ import torch
 from recording import RESULTS, fit_whole, provenance, read_rows, run_all
 from torch import nn
 
-from lenet_utils import LeNet, LeNet5, Splits, evaluate, load_mnist, one_cycle
+from lenet_utils import LeNet, LeNet5, ScaledTanh, Splits, evaluate, load_mnist, one_cycle
 from lenet_utils.models import initialize_as_published
 
 __all__ = ["VERSIONS", "main", "run"]
@@ -77,6 +77,11 @@ def average(maps: int) -> nn.Module:
     return nn.AvgPool2d(2)
 
 
+def squashed_average(maps: int) -> nn.Module:
+    """Pool as S2 and S4 begin, by half the sum, squashed; but nothing is learned."""
+    return nn.Sequential(nn.AvgPool2d(2, divisor_override=2), ScaledTanh())
+
+
 def maximum(maps: int) -> nn.Module:
     """Pool by the largest of 2x2."""
     return nn.MaxPool2d(2)
@@ -90,6 +95,7 @@ VERSIONS = {
     "ReLU": Version(partial(LeNet5, activation=nn.ReLU())),
     "dense C3": Version(partial(LeNet5, connections=None)),
     "average pooling": Version(partial(LeNet5, pooling=average)),
+    "twice the average, squashed": Version(partial(LeNet5, pooling=squashed_average)),
     "max pooling": Version(partial(LeNet5, pooling=maximum)),
     "softmax": Version(softmax),
     "softmax, logistic": Version(partial(softmax, activation=nn.Sigmoid())),
