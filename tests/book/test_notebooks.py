@@ -22,9 +22,9 @@ from IPython.core.interactiveshell import InteractiveShell
 from notebooks.first_cell import setup_source
 
 # What single chapters import and readers need not have: the first cell installs it.
-FURTHER = {"lenet-1": ("lightning", "torchmetrics"), "rivals": ("scikit-learn",)}
+FURTHER = {"lightning": ("lightning", "torchmetrics"), "rivals": ("scikit-learn",)}
 # Notebooks that `make test` runs as a reader does: short ones, one of which needs more packages.
-SOME = ("history", "popular-versions", "lenet-1")
+SOME = ("history", "popular-versions", "lightning")
 
 
 def chapters() -> list[str]:
