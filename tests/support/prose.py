@@ -27,7 +27,7 @@ SHOWN = [
 
 
 def paragraphs(text: str) -> list[str]:
-    """Return the paragraphs of a page's running text, headings and captions, as they are written."""
+    """Return a page's paragraphs, headings and captions, as they are written."""
     found: list[str] = []
     apart = tables = 0
     for token in blocks(text):
@@ -35,9 +35,10 @@ def paragraphs(text: str) -> list[str]:
             apart += bool(BEGIN.match(token.info)) - bool(END.match(token.info))
             name = NAME.match(token.info)
             if not apart and name and name[1] in PROSE - APART:
-                title = token.info[name.end() :].strip() if name[1] != "caption" else ""
+                if name[1] != "caption":  # there the figure's name follows
+                    found.append(token.info[name.end() :].strip())
                 inside = [line for line in token.content.split("\n") if not is_option(line)]
-                found += [title] * bool(title) + paragraphs(dedent("\n".join(inside)))
+                found += paragraphs(dedent("\n".join(inside)))
         tables += (token.type == "table_open") - (token.type == "table_close")
         if token.type == "inline" and not apart and not tables:
             found.append(" ".join(token.content.split()))
