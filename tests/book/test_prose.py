@@ -23,7 +23,7 @@ CELL = "```{code-cell} ipython3\nprint('one two three')\n```\n"
         ("- one two\n- three\n\n> four", 4),
         (f"One.\n\n{CELL}\nTwo.", 2),
         ("It has {eval}`f'{a} {b}'` and {term}`two words <two>`, {term}`three`.", 7),
-        ("As [said there](a.md) {footcite}`a1998` in `a b` and $a + b$.", 8),
+        ("As [said there](a.md) {footcite}`a1998` in `a b` and $a + b$.", 7),
         ("```{caption} fig-a\n:alt: Not counted.\nOne two.\nThree.\n```", 3),
         ("```{admonition} One two\n:class: tip\n- three\n- four\n```", 4),
         ("````{admonition} One\n```{note}\ntwo\n```\n````", 2),
