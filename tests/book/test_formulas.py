@@ -152,6 +152,6 @@ def test_sums_and_brackets_grow(built, browser):
     boxes = page.evaluate(BOXES)
     page.close()
     small = boxes["x"]["whole"][1]
-    (loss,) = (box for latex, box in boxes.items() if latex.startswith("E = \\frac"))
+    (loss,) = (box for latex, box in boxes.items() if latex.startswith("E =") and "\\Big" in latex)
     assert loss["sum"][1] > 1.2 * small
     assert loss["bracket"][1] > 1.8 * small
