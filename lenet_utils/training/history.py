@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import fmean
@@ -114,7 +114,20 @@ class Recorder:
             return
         pending, self._pending = self._pending, []
         pairs = mean_of_all(torch.stack([pair for _, _, pair in pending])).tolist()
-        for (epoch, rate, _), (loss, error) in zip(pending, pairs, strict=True):
+        self._take_in([(epoch, rate) for epoch, rate, _ in pending], pairs)
+
+    def steps_of(
+        self, epoch: int, losses: list[float], errors: list[float], rates: list[float]
+    ) -> None:
+        """Take in many updates at once, of which nothing is on a device; stop as `collect` does."""
+        self.bar.update(len(losses))
+        pairs = list(zip(losses, errors, strict=True))
+        self._take_in([(epoch, rate) for rate in rates], pairs)
+
+    def _take_in(
+        self, known: Sequence[tuple[int, float]], pairs: Sequence[Sequence[float]]
+    ) -> None:
+        for (epoch, rate), (loss, error) in zip(known, pairs, strict=True):
             step = len(self._steps) + 1
             values = (epoch, step, loss, error, rate)
             self._steps.append(dict(zip(STEP_COLUMNS, values, strict=True)))

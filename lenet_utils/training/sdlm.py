@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
@@ -14,9 +14,12 @@ from .._checks import check_kind, check_positive
 from ..data.digits import Digits
 from ..models.criteria import Criterion
 from .curvature import diagonal_curvature
+from .plan import kernels_are_there, plan_for
 from .schedules import PUBLISHED_RATES
 
 __all__ = ["SDLM"]
+
+MANY = 100  # images from which on it is worth while to load compiled code
 
 
 class SDLM(Optimizer):
@@ -54,11 +57,14 @@ class SDLM(Optimizer):
         criterion: Criterion,
         *,
         exact_start: bool = False,
+        compiled: bool = True,
     ) -> None:
         """Average the curvature over ``digits``; the paper takes 500 training images.
 
         Behind RBF units it does not ask the ``criterion``, unless ``exact_start``: see
-        `diagonal_curvature`. What is exact may be negative, and counts as 0 here.
+        `diagonal_curvature`. What is exact may be negative, and counts as 0 here. For a hundred
+        images or more it is computed by compiled code where that can be, as in `fit`; ``compiled``
+        turns it off.
 
         Raises
         ------
@@ -66,10 +72,16 @@ class SDLM(Optimizer):
             If ``digits`` is something else, or a layer of ``model`` has no known rule.
         """
         check_kind("digits", digits, Digits, "such as load_mnist().train[:500]")
-        curvature = diagonal_curvature(
-            model, digits.images, digits.labels, criterion, exact_start=exact_start
-        )
-        of = {id(p): curvature[name].clamp(min=0) for name, p in model.named_parameters()}
+        plan = None
+        if compiled and not exact_start and len(digits) >= MANY:
+            plan = plan_for(model, digits, criterion)
+        if plan is not None and kernels_are_there():
+            of = plan.curvature(digits)
+        else:
+            curvature = diagonal_curvature(
+                model, digits.images, digits.labels, criterion, exact_start=exact_start
+            )
+            of = {id(p): curvature[name].clamp(min=0) for name, p in model.named_parameters()}
         for group in self.param_groups:
             for p in group["params"]:
                 if id(p) not in of:
@@ -93,8 +105,18 @@ class SDLM(Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                if not self.state[p]:
-                    raise RuntimeError("call estimate_curvature() before the first step")
-                damped = group["mu"] + self.state[p]["curvature"]
-                p.addcdiv_(p.grad, damped, value=-group["lr"])  # eq. 21
+                p.addcdiv_(p.grad, self.damped(p, group["mu"]), value=-group["lr"])  # eq. 21
         return loss
+
+    def damped(self, p: Tensor, mu: float) -> Tensor:
+        """Return ``mu + h`` for each number of a parameter.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no curvature yet.
+        """
+        if not self.state[p]:
+            raise RuntimeError("call estimate_curvature() before the first step")
+        curvature: Tensor = self.state[p]["curvature"]
+        return mu + curvature

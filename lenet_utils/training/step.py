@@ -117,14 +117,18 @@ def order_for_all(settings: Settings) -> Tensor | None:
     return _order(settings) if settings.shuffle == "once" else None
 
 
-def batches(settings: Settings, order: Tensor | None) -> Iterator[tuple[Tensor, Tensor, float]]:
-    """Go once through the set to learn from, in ``order``, or a new one where there is none.
+def order_of_epoch(settings: Settings, order: Tensor | None) -> Tensor:
+    """Return ``order``, or draw a new one where there is none; the same in all processes."""
+    return parallel.from_first(_order(settings) if order is None else order)
+
+
+def batches(settings: Settings, order: Tensor) -> Iterator[tuple[Tensor, Tensor, float]]:
+    """Go once through the set to learn from, in this ``order``.
 
     Of several processes each gets its part. With each batch comes the weight of its loss, 1 for a
     process that is alone.
     """
     train, augment = settings.train, settings.augment
-    order = parallel.from_first(_order(settings) if order is None else order)
     for chosen in order.split(int(settings.batch_size)):
         own, weight = parallel.own_part(chosen)
         images = train.images[own]

@@ -1,0 +1,236 @@
+"""How the layers of a model are laid out in the tables of a `Plan`: a function for each kind.
+
+The maps of a layer lie in one flat row, and a kernel's weight at
+(ky, kx) meets the pixel that lies ``ky * pitch + kx`` behind that at which the kernel stands, where
+``pitch`` is the length of a map's row. These distances are its *taps*. So a map is a sum of shifted
+copies of one row, in one long loop, whose results at the ends of the rows are waste. Of a kernel
+that moves by two pixels, the taps at even places meet the pixels at even places only: its input is
+parted into four smaller maps, and its kernel into four with it. A *link* is one such kernel between
+two maps. Padding, flattening and the like compute nothing: a *view* says in which *cell* of the row
+each of their values lies, and they are copied only where a layer cannot read them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..models.layer_kinds import kind_of
+
+if TYPE_CHECKING:
+    from .plan import Plan
+
+__all__: list[str] = []  # for `Plan`
+
+Cells = NDArray[np.int64]
+TAPS = 5  # weights of a kernel that are used at once: of more, LLVM no longer forms vectors
+
+# The columns of a row of ``layers``. What the last ones hold depends on the kind.
+KIND, IN, OUT, WEIGHT, BIAS, DOWN = range(6)  # DOWN: whether a gradient is wanted at its input
+MAPS, BETWEEN, SPAN = range(6, 9)  # of what it gives out; SPAN is the length of a map's row
+LISTED = 9  # a move and the biases of units: where their cells begin in the list of cells
+FIRST, LAST, BELOW, SPAN_BELOW = range(9, 13)  # a convolution's links, and what lies below it
+ROWS, COLUMNS, PITCH_BELOW, BETWEEN_BELOW = range(9, 13)  # of a subsampling
+WIDTH = 13
+MOVE, CONVOLUTION, SUBSAMPLING, UNIT_BIAS, SQUASH, FULL, RBF = range(7)
+SQUARED, EQ_8, EQ_9 = range(3)
+
+
+class NoKernelError(Exception):
+    """A model or a criterion has parts for which there is no kernel."""
+
+
+def _convolution(plan: Plan, layer: nn.Module) -> None:
+    try:
+        its = kind_of(layer).page(layer)
+    except ValueError as error:  # padding, dilation, groups, kernels that are not square
+        raise NoKernelError(str(error)) from error
+    _check_view(plan, layer, 3, its["inputs"])
+    inputs, rows, columns = plan.view.shape
+    size, stride, table = its["window"], its["stride"], its["table"]
+    if min(rows, columns) < size:
+        raise NoKernelError(f"{layer} on {plan.view.shape}")
+    everything = tuple(range(inputs))
+    if (rows, columns) == (size, size) and all(tuple(row) == everything for row in table):
+        plan.view = _dense(plan, its["kernels"], its["bias"])[:, None, None]
+        return
+    begins, pitch = _parted(plan, stride)
+    down = bool(plan.tensors)
+    rows, columns = (rows - size) // stride + 1, (columns - size) // stride + 1
+    span, reach = (rows - 1) * pitch + columns, (pitch + 1) * ((size - 1) // stride)
+    between = span + reach if down else span
+    out = plan.new_cells(len(table) * between, before=reach if down else 0)[0]
+    places, phases, count = _kernels(plan, size, stride, pitch, reach, sum(map(len, table)))
+    weight = plan.new_weights(its["kernels"], places, room=count * len(places))
+    first = len(plan.links)
+    number = 0
+    for o, maps in enumerate(table):
+        for m in maps:
+            for (a, b), (at, tap, groups) in phases.items():
+                to, source = out + o * between, begins[m, a, b]
+                plan.links.append((to, source, weight + number * count + at, tap, groups, reach))
+            number += 1
+    below = begins.flat[-1] + span + reach - begins.flat[0]
+    plan.add(CONVOLUTION, {
+        IN: begins.flat[0], OUT: out, WEIGHT: weight, BIAS: plan.new_weights(its["bias"]),
+        DOWN: down, MAPS: len(table), BETWEEN: between, SPAN: span,
+        FIRST: first, LAST: len(plan.links), BELOW: below, SPAN_BELOW: span + reach,
+    })  # fmt: skip
+    plan.needed = False
+    plan.view = out + in_rows((len(table), rows, columns), between, pitch)
+
+
+def in_rows(shape: tuple[int, ...], between: int, pitch: int) -> Cells:
+    """Return where the values of maps lie: ``pitch`` from row to row, ``between`` maps."""
+    maps, rows, columns = (np.arange(length) for length in shape)
+    return between * maps[:, None, None] + pitch * rows[:, None] + columns
+
+
+def _parted(plan: Plan, stride: int) -> tuple[Cells, int]:
+    """Part each map into stride x stride ones; return where each begins, and their pitch."""
+    if stride == 1:
+        begin, between, pitch = plan.in_maps()
+        return (begin + between * np.arange(len(plan.view)))[:, None, None], pitch
+    maps, rows, columns = plan.view.shape
+    nothing = _constant(plan, 0.0)
+    sides = ((0, 0), (0, -rows % stride), (0, -columns % stride))
+    view = np.pad(plan.view, sides, constant_values=nothing)
+    view = view.reshape(maps, view.shape[1] // stride, stride, -1, stride)
+    view = plan.move(view.transpose(0, 2, 4, 1, 3))  # (maps, stride, stride, rows, columns)
+    return view[..., 0, 0], view.shape[-1]
+
+
+def _kernels(
+    plan: Plan, size: int, stride: int, pitch: int, reach: int, number: int
+) -> tuple[Cells, dict[tuple[int, int], tuple[int, int, int]], int]:
+    """Say where the weights of each kernel lie, part by part, each filled up to whole groups.
+
+    Returns their places, for each part its begin in the kernel and in the taps and its groups, and
+    the length of a kernel. What fills up is 0 and has the rate 0.
+    """
+    places, phases, count = np.zeros((size, size), np.int64), {}, 0
+    tap = sum(some.shape[1] for some in plan.taps)
+    for a in range(min(stride, size)):
+        for b in range(min(stride, size)):
+            ys, xs = np.arange(a, size, stride), np.arange(b, size, stride)
+            taps = np.add.outer(pitch * (ys // stride), xs // stride).reshape(-1)
+            groups = -(-taps.size // TAPS)
+            places[np.ix_(ys, xs)] = count + np.arange(taps.size).reshape(len(ys), len(xs))
+            phases[a, b] = (count, tap + count, groups)
+            taps = np.pad(taps, (0, groups * TAPS - taps.size))
+            plan.taps.append(np.stack([taps, reach - taps]))
+            count += taps.size
+    return places + count * np.arange(number)[:, None, None], phases, count
+
+
+def _full(plan: Plan, layer: nn.Linear) -> None:
+    _check_view(plan, layer, 1, layer.in_features)
+    plan.view = _dense(plan, layer.weight, layer.bias)
+
+
+def _dense(plan: Plan, weight: Tensor, bias: Tensor | None, kind: int = FULL) -> Cells:
+    begin, inputs, units = plan.in_a_row(), plan.view.size, len(weight)
+    out, down = plan.new_cells(units), bool(plan.tensors)
+    plan.add(kind, {
+        IN: begin, OUT: out[0], WEIGHT: plan.new_weights(weight), BIAS: plan.new_weights(bias),
+        DOWN: down, MAPS: units, SPAN: inputs,
+    })  # fmt: skip
+    plan.needed = False
+    return out
+
+
+def _subsampling(plan: Plan, layer: Any) -> None:
+    _check_view(plan, layer, 3, layer.maps)
+    maps, rows, columns = plan.view.shape
+    if rows % 2 or columns % 2:
+        raise NoKernelError(f"{layer} on {plan.view.shape}")
+    begin, between, pitch = plan.in_maps()
+    rows, columns, down = rows // 2, columns // 2, bool(plan.tensors)
+    plan.view = plan.new_cells(maps * rows * columns).reshape(maps, rows, columns)
+    plan.add(SUBSAMPLING, {
+        IN: begin, OUT: plan.view[0, 0, 0], DOWN: down, MAPS: maps,
+        WEIGHT: plan.new_weights(layer.coefficient), BIAS: plan.new_weights(layer.bias),
+        BETWEEN: rows * columns, SPAN: rows * columns,
+        ROWS: rows, COLUMNS: columns, PITCH_BELOW: pitch, BETWEEN_BELOW: between,
+    })  # fmt: skip
+    plan.needed = False
+
+
+def _unit_bias(plan: Plan, layer: Any) -> None:
+    if layer.bias.shape != plan.view.shape:
+        raise NoKernelError(f"{layer} on {plan.view.shape}")
+    plan.in_maps(alone=True)
+    cells, down = plan.listed(plan.view), bool(plan.tensors)
+    bias = plan.new_weights(layer.bias)
+    plan.add(UNIT_BIAS, {BIAS: bias, DOWN: down, SPAN: plan.view.size, LISTED: cells})
+
+
+def _squash(plan: Plan, layer: Any) -> None:
+    begin, between, pitch = plan.in_maps(alone=True)
+    maps, rows, columns = (1, 1, *plan.view.shape)[-3:]
+    span = (rows - 1) * pitch + columns
+    if span == between:  # no gaps: one long row
+        maps, span = 1, maps * span
+    places = {OUT: begin, DOWN: bool(plan.tensors), MAPS: maps, BETWEEN: between, SPAN: span}
+    plan.add(SQUASH, places, (layer.amplitude, layer.slope))
+    plan.needed = True
+
+
+def _pad(plan: Plan, layer: nn.ConstantPad2d) -> None:
+    left, right, above, below = layer.padding
+    if plan.view.ndim != 3 or min(layer.padding) < 0:
+        raise NoKernelError(str(layer))
+    sides = ((0, 0), (above, below), (left, right))
+    plan.view = np.pad(plan.view, sides, constant_values=_constant(plan, layer.value))
+
+
+def _constant(plan: Plan, value: float) -> int:
+    cell = int(plan.new_cells(1)[0])
+    plan.constants[cell] = value
+    return cell
+
+
+def _flatten(plan: Plan, layer: nn.Flatten) -> None:
+    if (layer.start_dim, layer.end_dim) != (1, -1):
+        raise NoKernelError(str(layer))
+    plan.view = plan.view.reshape(-1)
+
+
+def _twice(plan: Plan, layer: nn.Module) -> None:
+    _check_view(plan, layer, 3, len(plan.view))
+    plan.view = plan.view.repeat(2, axis=0)
+
+
+def _rbf(plan: Plan, layer: Any) -> None:
+    _check_view(plan, layer, 1, layer.codes.shape[1])
+    plan.view = _dense(plan, layer.codes, None, RBF)
+    plan.ended = True
+
+
+def _negation(plan: Plan, layer: nn.Module) -> None:
+    """Nothing is left to do: the kernel of RBF units gives out minus the penalties."""
+    if not plan.ended or plan.layers[-1][KIND] != RBF:
+        raise NoKernelError("Negation behind anything but RBF units")
+
+
+def _check_view(plan: Plan, layer: nn.Module, dimensions: int, length: int) -> None:
+    if plan.view.ndim != dimensions or len(plan.view) != length:
+        raise NoKernelError(f"{layer} on {plan.view.shape}")
+
+
+LAYOUTS: dict[str, Callable[[Plan, Any], None]] = {  # by their names in layer_kinds
+    "convolution": _convolution,
+    "full": _full,
+    "unit bias": _unit_bias,
+    "subsampling": _subsampling,
+    "squash": _squash,
+    "pad": _pad,
+    "flatten": _flatten,
+    "twice": _twice,
+    "rbf": _rbf,
+    "negation": _negation,
+}
