@@ -75,6 +75,15 @@ def correlate(out, x, w, taps, groups, n):
 
 
 @njit(**FREE)
+def spread(d, g, w, taps, groups, n):
+    """Add ``w[k] * g[p]`` to ``d[p + taps[k]]``."""
+    for k in range(TAPS * groups):
+        to, wk = d[taps[k] :], w[k]
+        for p in range(n):
+            to[p] += wk * g[p]
+
+
+@njit(**FREE)
 def learn_taps(w, rates, eta, g, x, taps, groups, n):
     """Take from ``w[k]`` its rate times the sum over p of ``g[p] * x[p + taps[k]]``: eq. 21."""
     for k in range(0, TAPS * groups, TAPS):
@@ -282,9 +291,12 @@ def backward(
                     learned[bias + m] -= eta * rates[bias + m] * g
             for i in range(row[FIRST], row[LAST]):
                 to, source, w, tap, groups, reach = links[i]
-                if row[DOWN]:  # around each map's gradient there are zeros, as far as taps reach
+                if row[DOWN] and reach:  # there are zeros around each map's gradient
                     g, d = gradients[to - reach :], gradients[source:]
                     correlate(d, g, weights[w:], taps[1, tap:], groups, row[SPAN_BELOW])
+                elif row[DOWN]:
+                    d, g = gradients[source:], gradients[to:]
+                    spread(d, g, weights[w:], taps[0, tap:], groups, span)
                 x = inputs[source:]
                 learn_taps(
                     learned[w:], rates[w:], eta, gradients[to:], x, taps[0, tap:], groups, span

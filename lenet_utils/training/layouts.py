@@ -3,11 +3,11 @@
 The maps of a layer lie in one flat row, and a kernel's weight at
 (ky, kx) meets the pixel that lies ``ky * pitch + kx`` behind that at which the kernel stands, where
 ``pitch`` is the length of a map's row. These distances are its *taps*. So a map is a sum of shifted
-copies of one row, in one long loop, whose results at the ends of the rows are waste. Of a kernel
-that moves by two pixels, the taps at even places meet the pixels at even places only: its input is
-parted into four smaller maps, and its kernel into four with it. A *link* is one such kernel between
-two maps. Padding, flattening and the like compute nothing: a *view* says in which *cell* of the row
-each of their values lies, and they are copied only where a layer cannot read them there.
+copies of one row, in one long loop, whose results at the ends of the rows are waste. For a kernel
+that moves by two pixels, what each of its weights meets is copied together first. A *link* is a
+kernel between two maps. Padding, flattening and the like compute nothing: a *view* says in which
+*cell* of the row each of their values lies, and they are copied only where a layer cannot read them
+there.
 """
 
 from __future__ import annotations
@@ -50,38 +50,66 @@ def _convolution(plan: Plan, layer: nn.Module) -> None:
     except ValueError as error:  # padding, dilation, groups, kernels that are not square
         raise NoKernelError(str(error)) from error
     _check_view(plan, layer, 3, its["inputs"])
-    inputs, rows, columns = plan.view.shape
+    _, rows, columns = plan.view.shape
     size, stride, table = its["window"], its["stride"], its["table"]
     if min(rows, columns) < size:
         raise NoKernelError(f"{layer} on {plan.view.shape}")
-    everything = tuple(range(inputs))
-    if (rows, columns) == (size, size) and all(tuple(row) == everything for row in table):
+    if (rows, columns) == (size, size) and all(len(row) == its["inputs"] for row in table):
         plan.view = _dense(plan, its["kernels"], its["bias"])[:, None, None]
         return
-    begins, pitch = _parted(plan, stride)
     down = bool(plan.tensors)
     rows, columns = (rows - size) // stride + 1, (columns - size) // stride + 1
-    span, reach = (rows - 1) * pitch + columns, (pitch + 1) * ((size - 1) // stride)
+    if stride > 1:
+        plan.view = plan.move(_patches(plan.view, size, stride))
+    begin, distance, pitch = plan.in_maps()
+    if stride > 1:
+        pitch, taps, reach = columns, rows * columns * np.arange(size**2), 0
+    else:
+        taps, reach = (
+            np.add.outer(pitch * np.arange(size), np.arange(size)),
+            (pitch + 1) * (size - 1),
+        )
+    span = (rows - 1) * pitch + columns
     between = span + reach if down else span
     out = plan.new_cells(len(table) * between, before=reach if down else 0)[0]
-    places, phases, count = _kernels(plan, size, stride, pitch, reach, sum(map(len, table)))
-    weight = plan.new_weights(its["kernels"], places, room=count * len(places))
+    tap, groups = _in_groups(plan, taps.reshape(-1), reach)
+    weight = plan.new_kernels(its["kernels"], size**2, TAPS * groups)
     first = len(plan.links)
-    number = 0
     for o, maps in enumerate(table):
         for m in maps:
-            for (a, b), (at, tap, groups) in phases.items():
-                to, source = out + o * between, begins[m, a, b]
-                plan.links.append((to, source, weight + number * count + at, tap, groups, reach))
-            number += 1
-    below = begins.flat[-1] + span + reach - begins.flat[0]
+            number = len(plan.links) - first
+            to, source, own = (
+                out + o * between,
+                begin + m * distance,
+                weight + number * TAPS * groups,
+            )
+            plan.links.append((to, source, own, tap, groups, reach))
     plan.add(CONVOLUTION, {
-        IN: begins.flat[0], OUT: out, WEIGHT: weight, BIAS: plan.new_weights(its["bias"]),
+        IN: begin, OUT: out, WEIGHT: weight, BIAS: plan.new_weights(its["bias"]),
         DOWN: down, MAPS: len(table), BETWEEN: between, SPAN: span,
-        FIRST: first, LAST: len(plan.links), BELOW: below, SPAN_BELOW: span + reach,
+        FIRST: first, LAST: len(plan.links),
+        BELOW: its["inputs"] * distance, SPAN_BELOW: span + reach,
     })  # fmt: skip
     plan.needed = False
     plan.view = out + in_rows((len(table), rows, columns), between, pitch)
+
+
+def _patches(view: Cells, size: int, stride: int) -> Cells:
+    """Return ``(maps, size * size, positions)``: where what each weight of a kernel meets lies."""
+    windows = np.lib.stride_tricks.sliding_window_view(view, (size, size), (1, 2))
+    windows = windows[:, ::stride, ::stride].transpose(0, 3, 4, 1, 2)
+    return windows.reshape(len(view), size**2, -1)
+
+
+def _in_groups(plan: Plan, taps: Cells, reach: int) -> tuple[int, int]:
+    """List taps and, for the way back, their opposites; return where they begin, and their groups.
+
+    What fills up the last group has a weight of 0 and a rate of 0.
+    """
+    begin, groups = sum(some.shape[1] for some in plan.taps), -(-taps.size // TAPS)
+    taps = np.pad(taps, (0, groups * TAPS - taps.size))
+    plan.taps.append(np.stack([taps, reach - taps]))
+    return begin, groups
 
 
 def in_rows(shape: tuple[int, ...], between: int, pitch: int) -> Cells:

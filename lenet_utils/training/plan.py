@@ -99,16 +99,15 @@ class Plan:
         self.size = begin + count
         return np.arange(begin, self.size)
 
-    def new_weights(
-        self, tensor: Tensor | None, places: Cells | None = None, room: int | None = None
-    ) -> int:
-        """Take room for weights, at ``places`` counted from its begin; -1 where there are none."""
-        if tensor is None:
-            return -1
-        begin = self.weight_count
-        places = np.arange(tensor.numel()) if places is None else places.reshape(-1)
-        self.tensors.append((tensor, begin + places))
-        self.weight_count += room or places.size
+    def new_weights(self, tensor: Tensor | None) -> int:
+        """Take room for weights; return its begin, or -1 where there are none."""
+        return -1 if tensor is None else self.new_kernels(tensor, tensor.numel(), tensor.numel())
+
+    def new_kernels(self, tensor: Tensor, length: int, room: int) -> int:
+        """Take room for kernels of this length; each has so much of it, and the rest stays 0."""
+        begin, numbers = self.weight_count, np.arange(tensor.numel())
+        self.tensors.append((tensor, begin + numbers // length * room + numbers % length))
+        self.weight_count += tensor.numel() // length * room
         return begin
 
     def add(self, kind: int, columns: dict[int, Any], shape: tuple[float, float] = (0, 0)) -> None:
@@ -144,10 +143,7 @@ class Plan:
         _, rows, columns = whole.shape
         pitch = int(whole[0, 1, 0]) - begin if rows > 1 else columns
         between = int(whole[1, 0, 0]) - begin if len(whole) > 1 else rows * pitch
-        regular = begin + np.add.outer(
-            between * np.arange(len(whole)),
-            np.add.outer(pitch * np.arange(rows), np.arange(columns)),
-        )
+        regular = begin + in_rows(whole.shape, between, pitch)
         apart = pitch >= columns and between >= (rows - 1) * pitch + columns
         if apart and np.array_equal(whole, regular) and not (alone and self.needed):
             return begin, between, pitch
