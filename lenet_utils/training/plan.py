@@ -37,6 +37,7 @@ from .layouts import (
     WIDTH,
     Cells,
     NoKernelError,
+    in_rows,
 )
 
 __all__: list[str] = []  # readers meet it as fit(..., compiled=)
