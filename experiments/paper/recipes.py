@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import count
 
 import torch
 import torch.nn.functional as F
-from one_by_one import train_one_by_one
 from recording import fit_whole
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 
-from lenet_utils import Digits, LeNet, SparseConv2d, distort, one_cycle
+from lenet_utils import SDLM, Digits, LeNet, SparseConv2d, distort, one_cycle
 from lenet_utils._seeding import seeded
 from lenet_utils.models import Boosted, initialize_as_published
-from lenet_utils.training import PUBLISHED_RATES, diagonal_curvature
+from lenet_utils.training import PUBLISHED_RATES
 
 from .boosting import disagreed, distorted_forever, half_wrong
 from .rows import Row
@@ -55,20 +56,31 @@ def as_published(
         # A sparse layer has its published start. Drawn again, it would move all recorded runs.
         if row.start is not initialize_as_published or not isinstance(layer, SparseConv2d):
             row.start(layer)
-    generator = torch.Generator().manual_seed(seed)
-    train = train[torch.randperm(len(train), generator=generator)]
-    for number in range(epochs):
-        eta = PUBLISHED_RATES[number * len(PUBLISHED_RATES) // epochs]
-        eta *= row.first_rate / PUBLISHED_RATES[0]
-        part = train
-        if row.distorted and number % 10:  # each tenth pass is the one through the originals
-            with seeded(1_000 * seed + number % 10):
-                part = Digits(distort(train.images), train.labels)
-        some = part[:CURVATURE_DIGITS]
-        curvature = diagonal_curvature(model, some.images, some.labels, model.criterion)
-        rates = {name: eta / (MU + h) for name, h in curvature.items()}  # eq. 21
-        train_one_by_one(model, part, model.criterion, rates)
-        after_pass()
+    # The very order in which `fit` goes through them, with this seed.
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    originals = train[order]
+    # The set that `fit` learns from; where it is distorted, in place, it is a copy.
+    learned = Digits(train.images.clone(), train.labels) if row.distorted else train
+    optimizer = SDLM(model.parameters(), lr=row.first_rate, mu=MU)
+    passes = count()
+
+    def prepare() -> None:
+        number = next(passes) % 10
+        if row.distorted:  # each tenth pass is the one through the originals
+            with seeded(1_000 * seed + number):
+                learned.images[order] = distort(originals.images) if number else originals.images
+        some = learned[order[:CURVATURE_DIGITS]]
+        optimizer.estimate_curvature(model, some, model.criterion)
+
+    def rate(step: int) -> float:
+        number = min(step // len(train), epochs - 1)
+        return PUBLISHED_RATES[number * len(PUBLISHED_RATES) // epochs] / PUBLISHED_RATES[0]
+
+    fit_whole(
+        model, learned, epochs=epochs, batch_size=1, shuffle="once", optimizer=optimizer,
+        schedule=lambda optimizer, steps: LambdaLR(optimizer, rate), before_epoch=prepare,
+        after_epoch=lambda _: after_pass(), seed=seed, device="cpu", progress=False,
+    )  # fmt: skip
 
 
 def modern(

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# Numba has types of its own, and finds most of them by itself.
 """The kernels of the compiled step: what each kind of layer does to one image, forwards and back.
 
 Everything lies in flat rows of numbers: ``values`` has what all layers give out, ``gradients`` the
@@ -383,7 +385,7 @@ def lose(criterion, j, scores, label, g, second):
     return loss
 
 
-def walk(
+def _walk(
     layers, links, taps, cells, shapes, values, gradients, scores_at, classes,
     images, labels, order, weights, rates, etas, criterion, j, losses, wrong, curvature, second,
 ):  # fmt: skip
@@ -443,4 +445,4 @@ def compiled(function: Callable[..., None]) -> Any:
     return cached
 
 
-walk = compiled(walk)
+walk = compiled(_walk)

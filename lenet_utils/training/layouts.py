@@ -46,7 +46,9 @@ class NoKernelError(Exception):
 
 def _convolution(plan: Plan, layer: nn.Module) -> None:
     try:
-        its = kind_of(layer).page(layer)
+        page = kind_of(layer).page
+        assert page is not None  # a convolution has one
+        its = page(layer)
     except ValueError as error:  # padding, dilation, groups, kernels that are not square
         raise NoKernelError(str(error)) from error
     _check_view(plan, layer, 3, its["inputs"])
