@@ -85,12 +85,13 @@ def plan(
         for row in rows:
             full = 7_291 if row.startswith("1989") else 60_000
             for recipe in (r for r in recipes if r in ROWS[row].recipes):
+                modern, published = ROWS[row].modern, ROWS[row].published
                 yield {
                     "row": row,
                     "recipe": recipe,
                     "seed": seed,
                     "train_size": full * 11 // 12 if choose else full,
-                    "epochs": ROWS[row].modern.epochs if recipe == "modern" else ROWS[row].passes,
+                    "epochs": modern.epochs if recipe == "modern" else published.passes,
                 }
 
 

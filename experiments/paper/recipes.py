@@ -8,23 +8,19 @@ from functools import partial
 from itertools import count
 
 import torch
-import torch.nn.functional as F
 from recording import fit_whole
-from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from lenet_utils import SDLM, Digits, LeNet, SparseConv2d, distort, one_cycle
+from lenet_utils import Digits, LeNet, SparseConv2d, distort
 from lenet_utils._seeding import seeded
 from lenet_utils.models import Boosted, initialize_as_published
-from lenet_utils.training import PUBLISHED_RATES
+from lenet_utils.training import PUBLISHED_RATES, modern_recipe, published_recipe
 
 from .boosting import disagreed, distorted_forever, half_wrong
 from .rows import Row
 
 __all__ = ["RECIPES", "as_published", "boosted", "modern"]
 
-MU = 0.02  # of SDLM: LeCun et al. 1998, preprint p. 10
-CURVATURE_DIGITS = 500
 # Distortions of the modern recipe. Twice as strong ones left LeNet-5 with more validation errors
 # (one seed, and ten epochs more).
 MILDLY = {
@@ -52,34 +48,33 @@ def as_published(
     the rows whose rates are not published, start and first rate were chosen by validation errors.
     The curvature begins there with 2 for each of F6's units, as in Lush and whatever the criterion.
     """
+    start = row.published.start
     for layer in model.modules():
         # A sparse layer has its published start. Drawn again, it would move all recorded runs.
-        if row.start is not initialize_as_published or not isinstance(layer, SparseConv2d):
-            row.start(layer)
-    # The very order in which `fit` goes through them, with this seed.
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
-    originals = train[order]
+        if start is not initialize_as_published or not isinstance(layer, SparseConv2d):
+            start(layer)
     # The set that `fit` learns from; where it is distorted, in place, it is a copy.
     learned = Digits(train.images.clone(), train.labels) if row.distorted else train
-    optimizer = SDLM(model.parameters(), lr=row.first_rate, mu=MU)
+    recipe = published_recipe(model, learned, seed)
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     passes = count()
 
     def prepare() -> None:
         number = next(passes) % 10
         if row.distorted:  # each tenth pass is the one through the originals
+            images = train.images[order]
             with seeded(1_000 * seed + number):
-                learned.images[order] = distort(originals.images) if number else originals.images
-        some = learned[order[:CURVATURE_DIGITS]]
-        optimizer.estimate_curvature(model, some, model.criterion)
+                learned.images[order] = distort(images) if number else images
+        recipe["before_epoch"]()
 
-    def rate(step: int) -> float:
+    def rate(step: int) -> float:  # one for each whole pass, also where there are not twenty
         number = min(step // len(train), epochs - 1)
         return PUBLISHED_RATES[number * len(PUBLISHED_RATES) // epochs] / PUBLISHED_RATES[0]
 
+    own = {"schedule": lambda optimizer, _: LambdaLR(optimizer, rate), "before_epoch": prepare}
     fit_whole(
-        model, learned, epochs=epochs, batch_size=1, shuffle="once", optimizer=optimizer,
-        schedule=lambda optimizer, steps: LambdaLR(optimizer, rate), before_epoch=prepare,
-        after_epoch=lambda _: after_pass(), seed=seed, device="cpu", progress=False,
+        model, learned, epochs=epochs, after_epoch=lambda _: after_pass(), device="cpu",
+        progress=False, **{**recipe, **own},
     )  # fmt: skip
 
 
@@ -87,20 +82,10 @@ def modern(
     row: Row, model: LeNet, train: Digits, seed: int, epochs: int, after_pass: Callable[[], object]
 ) -> None:
     """AdamW in batches, weight decay, a one-cycle rate."""
-    chosen = row.modern
-    own, smooth = model.criterion, partial(F.cross_entropy, label_smoothing=chosen.smoothing)
-    asked = own if chosen.own_criterion else smooth
-
-    def criterion(scores: Tensor, labels: Tensor) -> Tensor:
-        return asked(chosen.scale * scores, labels)
-
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=chosen.rate, weight_decay=chosen.decay, fused=True
-    )
     augment = partial(distort, **MILDLY) if row.distorted else None
     fit_whole(
-        model, train, epochs=epochs, batch_size=128, optimizer=optimizer, schedule=one_cycle,
-        criterion=criterion, augment=augment, seed=seed, progress=False,
+        model, train, epochs=epochs, augment=augment, seed=seed, progress=False,
+        **modern_recipe(model, row.modern),
     )  # fmt: skip
 
 

@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import torch
 from recording import all_training_digits
-from torch import nn
 
 from lenet_utils import Digits, LeNet, LeNet1, LeNet4, LeNet5, LeNet1989, load_mnist
-from lenet_utils.models import initialize_as_published, initialize_like_lush
-from lenet_utils.training import PUBLISHED_RATES
+from lenet_utils.training import MODERN, PUBLISHED, Modern, Published
 
-__all__ = ["ROWS", "Modern", "Row"]
-
-
-@dataclass(frozen=True)
-class Modern:
-    """What the modern recipe was given for one network; chosen by validation errors."""
-
-    epochs: int
-    scale: float  # of the scores in the criterion: squashed outputs are small, RBF penalties large
-    # In place of the cross-entropy; behind RBF units it is eq. 9, without which F6 draws no digits.
-    own_criterion: bool = False
-    rate: float = 0.01
-    decay: float = 0.1
-    smoothing: float = 0.05  # of the labels, in the cross-entropy
+__all__ = ["ROWS", "Row"]
 
 
 @dataclass(frozen=True)
 class Row:
     """A row of the table: a network, the digits it sees, and what the recipes need for it."""
 
-    network: Callable[..., LeNet]
+    network: type[LeNet]
     digits: Callable[[], tuple[Digits, Digits]]  # all the training digits, and the test digits
     modern: Modern
     distorted: bool = False
     boosted: bool = False  # three of these networks
-    passes: int = 20  # as published
     recipes: tuple[str, ...] = ("as published", "modern")
-    start: Callable[[nn.Module], None] = initialize_as_published
-    first_rate: float = PUBLISHED_RATES[0]  # the rates of all passes are in proportion to it
+
+    @property
+    def published(self) -> Published:
+        """What the papers' training was given."""
+        return PUBLISHED[self.network]
 
 
 @cache
@@ -71,12 +58,9 @@ def like_1989() -> tuple[Digits, Digits]:
 
 
 native_32 = partial(native, 32)
-lush = {"start": initialize_like_lush, "first_rate": 0.0001}  # of the authors' later code
-swift = {"start": initialize_like_lush, "first_rate": 0.0015}  # by validation errors
-calmer = {"start": initialize_like_lush, "first_rate": 0.00075}  # at 0.0015 one seed diverged
 
 ROWS = {
-    "1989 net": Row(LeNet1989, like_1989, Modern(60, 3.0, decay=0.3, smoothing=0), passes=23),
+    "1989 net": Row(LeNet1989, like_1989, MODERN[LeNet1989]),
     # Not in the papers. The best public figure for the network of 1989 has distortions, too.
     "1989 net [dist]": Row(
         LeNet1989,
@@ -85,19 +69,13 @@ ROWS = {
         distorted=True,
         recipes=("modern",),
     ),
-    "LeNet-1 [16x16]": Row(
-        LeNet1, sixteen, Modern(60, 6.0, rate=0.02, decay=0.02, smoothing=0), **swift
-    ),
-    "LeNet-4": Row(LeNet4, native_32, Modern(30, 3.0), **calmer),
-    "LeNet-5": Row(LeNet5, native_32, Modern(30, 0.1, own_criterion=True), **lush),
+    "LeNet-1 [16x16]": Row(LeNet1, sixteen, MODERN[LeNet1]),
+    "LeNet-4": Row(LeNet4, native_32, MODERN[LeNet4]),
+    "LeNet-5": Row(LeNet5, native_32, MODERN[LeNet5]),
     "LeNet-5 [dist]": Row(
-        LeNet5,
-        native_32,
-        Modern(60, 0.1, own_criterion=True, decay=0.05),
-        distorted=True,
-        **lush,
+        LeNet5, native_32, replace(MODERN[LeNet5], epochs=60, decay=0.05), distorted=True
     ),
     "Boosted LeNet-4 [dist]": Row(
-        LeNet4, native_32, Modern(40, 3.0, decay=0.05), distorted=True, boosted=True, **calmer
+        LeNet4, native_32, Modern(40, 3.0, decay=0.05), distorted=True, boosted=True
     ),
 }

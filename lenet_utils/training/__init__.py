@@ -7,18 +7,23 @@ from .fitting import automatic_device, fit
 from .gradients import layer_gradient_norms
 from .history import History
 from .prediction import PRETRAINED, Prediction, Trained, load_trained, predict
+from .recipes import MODERN, PUBLISHED, Modern, Published, modern_recipe, published_recipe
 from .schedules import PUBLISHED_RATES, one_cycle, published_schedule
 from .sdlm import SDLM
 from .signs import TrainingWarning
 
 __all__ = [
+    "MODERN",
     "PRETRAINED",
+    "PUBLISHED",
     "PUBLISHED_RATES",
     "SDLM",
     "Difference",
     "Evaluation",
     "History",
+    "Modern",
     "Prediction",
+    "Published",
     "Trained",
     "TrainingWarning",
     "automatic_device",
@@ -28,9 +33,11 @@ __all__ = [
     "fit",
     "layer_gradient_norms",
     "load_trained",
+    "modern_recipe",
     "one_cycle",
     "paired_difference",
     "predict",
+    "published_recipe",
     "published_schedule",
     "student_t",
 ]

@@ -427,7 +427,7 @@ SIGNATURE = (
 )
 
 
-def compiled(function: Callable[..., None]) -> Any:
+def compiled(function: Callable[..., object], signature: tuple[types.Type, ...]) -> Any:
     """Compile ``function``, or load it from the user's cache folder, where it is kept for others.
 
     `NUMBA_CACHE_DIR` names another folder. A cache that cannot be written or read is none.
@@ -437,12 +437,12 @@ def compiled(function: Callable[..., None]) -> Any:
         # Numba 0.68 would else write into the package, where that is writable.
         with patch.object(config, "CACHE_DIR", config.CACHE_DIR or user_cache_dir("lenet_utils")):
             cached = njit(cache=True, **FREE)(function)
-        cached.compile(SIGNATURE)
+        cached.compile(signature)
     except Exception:  # a full disk, no folder at all, a damaged file: each its own
         if cached is not None and cached.signatures:  # compiled, and then not written
             return cached
-        return njit(SIGNATURE, **FREE)(function)
+        return njit(signature, **FREE)(function)
     return cached
 
 
-walk = compiled(_walk)
+walk = compiled(_walk, SIGNATURE)

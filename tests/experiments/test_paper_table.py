@@ -14,7 +14,9 @@ import torch
 from paper.recipes import RECIPES, as_published, boosted
 from paper.rows import ROWS
 
-from lenet_utils import SDLM, Digits, LeNet1989, fit, published_schedule
+from lenet_utils import SDLM, Digits, LeNet1989, SparseConv2d, distort, squared_error
+from lenet_utils._seeding import seeded
+from lenet_utils.training import PUBLISHED_RATES
 
 
 @pytest.fixture(autouse=True)
@@ -45,25 +47,53 @@ def plan(choose=False):
     return paper_table.plan(ROWS, RECIPES, seeds=1, choose=choose)
 
 
-def test_fit_runs_the_published_recipe_too():
+def test_the_published_recipe_written_out():
     """One image for each update, one order in all passes, the rates and curvatures of the paper."""
     torch.manual_seed(7)
     digits = Digits(torch.rand(6, 1, 16, 16), torch.arange(6))
-    row, model = ROWS["1989 net"], LeNet1989()
-    model.apply(row.start)
+    model, row = LeNet1989(), ROWS["1989 net"]
     other, before = copy.deepcopy(model), copy.deepcopy(model.state_dict())
-    as_started = replace(row, start=lambda layer: None)
-    as_published(as_started, model, digits, 3, 20, lambda: None)
-    optimizer = SDLM(other.parameters(), lr=row.first_rate)
-    fit(
-        other, digits, epochs=20, batch_size=1, shuffle="once", seed=3, optimizer=optimizer,
-        schedule=published_schedule, device="cpu", progress=False,
-        before_epoch=lambda: optimizer.estimate_curvature(other, digits, other.criterion),
-    )  # fmt: skip
+    torch.manual_seed(8)
+    as_published(row, model, digits, 3, 23, lambda: None)
+    torch.manual_seed(8)
+    for layer in other.modules():
+        if not isinstance(layer, SparseConv2d):
+            row.published.start(layer)
+    order = torch.randperm(6, generator=torch.Generator().manual_seed(3))
+    optimizer = SDLM(other.parameters(), lr=1)
+    for number in range(23):
+        optimizer.estimate_curvature(other, digits, squared_error)
+        optimizer.param_groups[0]["lr"] = PUBLISHED_RATES[number * 20 // 23]
+        for i in order:
+            optimizer.zero_grad()
+            squared_error(other(digits.images[i][None]), digits.labels[i][None]).backward()
+            optimizer.step()
     for name, ours in other.state_dict().items():
         torch.testing.assert_close(ours, model.state_dict()[name], rtol=1e-4, atol=1e-6)
     moved = max((before[name] - ours).abs().max() for name, ours in other.state_dict().items())
     assert moved > 1e-3
+
+
+def test_each_tenth_pass_is_the_one_through_the_originals(monkeypatch):
+    """The nine others are through distorted ones, each in the order of the run."""
+    torch.manual_seed(7)
+    digits, seen = Digits(torch.rand(6, 1, 16, 16), torch.arange(6)), []
+    row = replace(ROWS["1989 net"], distorted=True)
+    real = SDLM.estimate_curvature
+
+    def looking(optimizer, model, some, criterion):
+        seen.append(some.images.clone())
+        return real(optimizer, model, some, criterion)
+
+    monkeypatch.setattr(SDLM, "estimate_curvature", looking)
+    kept = digits.images.clone()
+    as_published(row, LeNet1989(), digits, 3, 12, lambda: None)
+    assert torch.equal(digits.images, kept)
+    ordered = kept[torch.randperm(6, generator=torch.Generator().manual_seed(3))]
+    assert [torch.equal(images, ordered) for images in seen] == [n % 10 == 0 for n in range(12)]
+    for number in (1, 9, 11):
+        with seeded(1_000 * 3 + number % 10):
+            assert torch.equal(seen[number], distort(ordered))
 
 
 def test_digits_of_the_rows():
