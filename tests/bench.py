@@ -2,12 +2,15 @@
 
     make bench
 
+and, for some of it alone, its names behind tests/bench.py, such as "one image at a time".
+
 What is compared alternates in one run. It prints each median and its ratio to the first of those
 it is compared with, and writes all single values to _build/bench.csv. No test depends on them: how
 fast a machine is says nothing about a change. Measure two states side by side, on a quiet machine.
 """
 
 import base64
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +28,8 @@ from building import HTML, ROOT
 from playwright.sync_api import sync_playwright
 from printing.chromium import FLAGS, MISSING, find_chromium
 
-from lenet_utils import load_mnist
+from lenet_utils import SDLM, load_mnist
+from lenet_utils.models import MODELS
 
 OUT = ROOT / "_build" / "bench.csv"
 REPEATS = 7
@@ -74,6 +78,63 @@ def training(folder):
     for work in (tutorial, fit):
         work()()
     yield from speed.alternating("epoch", REPEATS, {"tutorial": tutorial, "fit": fit})
+
+
+SINGLE = 400  # images, one at a time
+
+
+def one_at_a_time(folder):
+    """Time the papers' training: PyTorch's step, what its users would write, the compiled one."""
+    for name, make in MODELS.items():
+        torch.manual_seed(0)
+        model = make()
+        digits = load_mnist(for_=model, cache=folder).train[:SINGLE]
+        optimizer = SDLM(model.parameters(), lr=1e-6)
+        optimizer.estimate_curvature(model, digits, model.criterion)
+
+        by_fit = partial(
+            recording.fit_whole, model, digits, epochs=1, batch_size=1, optimizer=optimizer,
+            schedule=None, device="cpu", progress=False,
+        )  # fmt: skip
+        contestants = {
+            "PyTorch, by fit": partial(partial, by_fit, compiled=False),
+            "PyTorch, a bare loop": partial(partial, bare, model, model, digits, optimizer),
+        }
+        if name == "lenet5":
+            quick = torch.compile(model)
+            contestants["torch.compile"] = partial(partial, bare, quick, model, digits, optimizer)
+        contestants["compiled, by fit"] = partial(partial, by_fit)
+        for work in contestants.values():
+            work()()
+        yield from speed.alternating(f"{name}: {SINGLE} updates", REPEATS, contestants)
+        curvature = partial(optimizer.estimate_curvature, model, digits, model.criterion)
+        contestants = {
+            "PyTorch": partial(partial, curvature, compiled=False),
+            "compiled": partial(partial, curvature),
+        }
+        yield from speed.alternating(f"{name}: curvature of {SINGLE}", REPEATS, contestants)
+
+
+def bare(learner, model, digits, optimizer):
+    """Learn from one image after the other, with nothing around it."""
+    for image, label in zip(digits.images.split(1), digits.labels.split(1), strict=True):
+        optimizer.zero_grad()
+        model.criterion(learner(image), label).backward()
+        optimizer.step()
+
+
+def compilation(folder):
+    """Time the kernels' compilation, and finding them in the cache."""
+    program = (
+        "import time, lenet_utils.training as t; s = time.perf_counter(); "
+        "from lenet_utils.training import kernels; print(time.perf_counter() - s)"
+    )
+    for name in ("kernels, compiled", "kernels, found"):
+        done = subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, text=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(folder / "numba")},
+        )  # fmt: skip
+        yield speed.row("import of the kernels", name, 0, float(done.stdout))
 
 
 # --- The page ------------------------------------------------------------------------------------
@@ -156,17 +217,20 @@ def page(folder):
 MEASUREMENTS = {
     "start-up": start_up,
     "training": training,
+    "one image at a time": one_at_a_time,
+    "compilation": compilation,
     "judging": partial(speed.judging, SIZES),
     "memory": partial(speed.memory, SIZES),
     "page": page,
 }
 
 
-def main():
+def main(names):
     torch.set_num_threads(1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, measurement in MEASUREMENTS.items():
+        for name in names or MEASUREMENTS:
+            measurement = MEASUREMENTS[name]
             print(f"Measuring: {name}", flush=True)
             rows += measurement(Path(folder))
     rows = pd.DataFrame(rows)
@@ -181,4 +245,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -25,8 +25,8 @@ PLAIN = {"momentum": 0, "weight_decay": 0, "maximize": False, "differentiable": 
 COMPILING = "compiling, once on this machine"
 COMPILED = "one image at a time, compiled"
 MISSING = (
-    "One image at a time takes PyTorch many times as long as compiled code, which needs Numba: "
-    "pip install 'lenet-utils[fast]'"
+    "Over one image at a time PyTorch takes many times as long as compiled code, which needs "
+    "Numba: pip install numba, or lenet-utils[fast]"
 )
 
 
@@ -35,21 +35,23 @@ def compiled_plan(settings: Settings, state: State) -> Plan | None:
 
     Everything is looked at before each epoch, for ``before_epoch`` may change what it likes.
     """
-    by_ones = settings.batch_size == 1 and settings.augment is None
-    if not by_ones or parallel.process_count() > 1 or not _is_known(settings, state.optimizer):
-        return None
-    plan = plan_for(settings.model, settings.train, settings.criterion)
-    if plan is None:
-        return None
-    bar = state.record.bar
-    bar.set_description_str(COMPILING)
-    if kernels_are_there():
-        bar.set_description_str(COMPILED)
-        return plan
-    bar.set_description_str("")
-    if not bar.disable and not state.record.steps_done:
+    bar, plan = state.record.bar, _plan(settings, state.optimizer)
+    told = getattr(bar, "desc", "")  # a bar that is not shown has none
+    if plan is not None and not told:
+        bar.set_description_str(COMPILING)
+    there = plan is not None and kernels_are_there()
+    if plan is not None and not there and not bar.disable and not state.record.steps_done:
         bar.write(MISSING)
-    return None
+    if plan is not None or told:
+        bar.set_description_str(COMPILED if there else "")
+    return plan if there else None
+
+
+def _plan(settings: Settings, optimizer: Optimizer) -> Plan | None:
+    by_ones = settings.batch_size == 1 and settings.augment is None
+    if not by_ones or parallel.process_count() > 1 or not _is_known(settings, optimizer):
+        return None
+    return plan_for(settings.model, settings.train, settings.criterion)
 
 
 def _is_known(settings: Settings, optimizer: Optimizer) -> bool:

@@ -258,7 +258,9 @@ def plan_for(model: nn.Module, digits: Digits, criterion: Criterion) -> Plan | N
 
     All must be in single precision on the CPU, and nothing may listen in or step between.
     """
-    if digits.images.ndim != 4 or torch.is_autocast_enabled("cpu") or _has_any_global_hook():
+    if not isinstance(model, nn.Module) or digits.images.ndim != 4:
+        return None
+    if torch.is_autocast_enabled("cpu") or _has_any_global_hook():
         return None
     try:
         plan = Plan(model, tuple(digits.images.shape[1:]), criterion)
