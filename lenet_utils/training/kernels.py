@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 from numba import float32 as f4
@@ -430,19 +429,20 @@ SIGNATURE = (
 def compiled(function: Callable[..., object], signature: tuple[types.Type, ...]) -> Any:
     """Compile ``function``, or load it from the user's cache folder, where it is kept for others.
 
-    `NUMBA_CACHE_DIR` names another folder. A cache that cannot be written or read is none.
+    ``NUMBA_CACHE_DIR`` names another folder. A cache that cannot be written or read is none.
     """
-    cached = None
+    cached, named = None, config.CACHE_DIR
     try:
         # Numba 0.68 would else write into the package, where that is writable.
-        with patch.object(config, "CACHE_DIR", config.CACHE_DIR or user_cache_dir("lenet_utils")):
-            cached = njit(cache=True, **FREE)(function)
+        config.CACHE_DIR = named or user_cache_dir("lenet_utils")
+        cached = njit(cache=True, **FREE)(function)
         cached.compile(signature)
     except Exception:  # a full disk, no folder at all, a damaged file: each its own
-        if cached is not None and cached.signatures:  # compiled, and then not written
-            return cached
-        return njit(signature, **FREE)(function)
-    return cached
+        if cached is None or not cached.signatures:
+            return njit(signature, **FREE)(function)
+    finally:
+        config.CACHE_DIR = named
+    return cached  # where it was compiled and could not be written, too
 
 
 walk = compiled(_walk, SIGNATURE)
