@@ -73,11 +73,8 @@ class Plan:
             if kind is None or kind.name not in LAYOUTS or (self.ended and kind.name != "negation"):
                 raise NoKernelError(type(layer).__name__)
             LAYOUTS[kind.name](self, layer)
-        if (
-            self.view.ndim != 1
-            or not self.layers
-            or len({id(t) for t, _ in self.tensors}) < len(self.tensors)
-        ):
+        shared = len({id(tensor) for tensor, _ in self.tensors}) < len(self.tensors)
+        if self.view.ndim != 1 or not self.layers or shared:
             raise NoKernelError("what is no chain of layers that ends in scores")
         self.scores = self.in_a_row()
         self.classes = self.view.size
