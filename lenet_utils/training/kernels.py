@@ -1,60 +1,20 @@
-# mypy: ignore-errors
-# Numba has types of its own, and finds most of them by itself.
-"""The kernels of the compiled step: what each kind of layer does to one image, forwards and back.
+"""The kernels of the compiled step: the sums that the kinds of layers are made of.
 
-Everything lies in flat rows of numbers: ``values`` has what all layers give out, ``gradients`` the
-derivatives of the loss by these, ``weights`` all parameters. A layer is a row of ``layers``, which
-says where its own numbers begin; `layouts` writes these rows, and says what a *link*, a *tap* and
-a *cell* are. Equations are those of LeCun et al. 1998.
-
-This module imports Numba, and is imported only where a compiled training begins.
+Their arguments are rows of numbers, or the rest of one from where something begins. Equations are
+those of LeCun et al. 1998. The module imports Numba: `walk` alone imports it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
-import numpy as np
 from numba import float32 as f4
 from numba import float64 as f8
-from numba import int64 as i8
-from numba import njit, types
-from numba.core import config
-from platformdirs import user_cache_dir
+from numba import njit
 
-from .layouts import (
-    BELOW,
-    BETWEEN,
-    BETWEEN_BELOW,
-    BIAS,
-    COLUMNS,
-    CONVOLUTION,
-    DOWN,
-    EQ_8,
-    FIRST,
-    FULL,
-    IN,
-    KIND,
-    LAST,
-    LISTED,
-    MAPS,
-    MOVE,
-    OUT,
-    PITCH_BELOW,
-    ROWS,
-    SPAN,
-    SPAN_BELOW,
-    SQUARED,
-    SQUASH,
-    SUBSAMPLING,
-    TAPS,
-    UNIT_BIAS,
-    WEIGHT,
-)
+from .layouts import EQ_8, SQUARED, TAPS
 
-__all__: list[str] = []  # for `Plan`
+__all__: list[str] = []  # for `walk`
 
 # Sums may be taken in any order. "nnan" and "ninf" are left out: NaN must come out as NaN.
 FREE = {
@@ -224,137 +184,6 @@ def subsample_back(d, g, x, coefficient, rows, columns, pitch, second):
 
 
 @njit(**FREE)
-def forward(layers, links, taps, cells, shapes, values, weights):
-    """Go up through all layers, from the image at the beginning of ``values``."""
-    for number in range(len(layers)):
-        row = layers[number]
-        kind, at, out = row[KIND], row[IN], row[OUT]
-        maps, between, span = row[MAPS], row[BETWEEN], row[SPAN]
-        if kind == CONVOLUTION:
-            for m in range(maps):
-                begin = out + m * between
-                values[begin : begin + span] = weights[row[BIAS] + m] if row[BIAS] >= 0 else f4(0)
-            for i in range(row[FIRST], row[LAST]):  # the existing kernels: Table I
-                to, source, w, tap, groups, _ = links[i]
-                correlate(values[to:], values[source:], weights[w:], taps[0, tap:], groups, span)
-        elif kind == SQUASH:
-            for m in range(maps):
-                squash(values[out + m * between :], span, shapes[number, 0], shapes[number, 1])
-        elif kind == SUBSAMPLING:
-            rows, columns, pitch = row[ROWS], row[COLUMNS], row[PITCH_BELOW]
-            for m in range(maps):
-                x, y = values[at + m * row[BETWEEN_BELOW] :], values[out + m * between :]
-                coefficient, bias = weights[row[WEIGHT] + m], weights[row[BIAS] + m]
-                subsample(y, x, coefficient, bias, rows, columns, pitch)
-        elif kind == FULL:
-            y = values[out : out + maps]
-            for u in range(maps):
-                y[u] = weights[row[BIAS] + u] if row[BIAS] >= 0 else f4(0)
-            full(y, values[at:], weights[row[WEIGHT] :], span)
-        elif kind == MOVE:
-            for i in range(span):
-                values[out + i] = values[cells[row[LISTED] + i]]
-        elif kind == UNIT_BIAS:
-            for i in range(span):
-                values[cells[row[LISTED] + i]] += weights[row[BIAS] + i]
-        else:  # RBF: the score is minus the penalty of eq. 7
-            for u in range(maps):
-                code = weights[row[WEIGHT] + u * span :]
-                s = f4(0)
-                for i in range(span):
-                    away = values[at + i] - code[i]
-                    s += away * away
-                values[out + u] = -s
-
-
-@njit(**FREE)
-def backward(
-    layers, links, taps, cells, shapes, values, gradients, weights,
-    inputs, learned, rates, eta, label, second,
-):  # fmt: skip
-    """Go down again, and learn on the way: eq. 21.
-
-    With ``second`` it takes second derivatives down, as Appendix C does: ``weights`` and ``inputs``
-    are given squared then, and ``learned`` collects curvatures. Else ``inputs`` are ``values``, and
-    ``learned`` are ``weights``: what goes down is computed before the weights change.
-    """
-    for number in range(len(layers) - 1, -1, -1):
-        row = layers[number]
-        kind, at, out = row[KIND], row[IN], row[OUT]
-        maps, between, span = row[MAPS], row[BETWEEN], row[SPAN]
-        own, bias = row[WEIGHT], row[BIAS]
-        if kind == CONVOLUTION:
-            if row[DOWN]:
-                gradients[at : at + row[BELOW]] = f4(0)
-            for m in range(maps):
-                if bias >= 0:
-                    g = total(gradients[out + m * between :], span)
-                    learned[bias + m] -= eta * rates[bias + m] * g
-            for i in range(row[FIRST], row[LAST]):
-                to, source, w, tap, groups, reach = links[i]
-                if row[DOWN] and reach:  # there are zeros around each map's gradient
-                    g, d = gradients[to - reach :], gradients[source:]
-                    correlate(d, g, weights[w:], taps[1, tap:], groups, row[SPAN_BELOW])
-                elif row[DOWN]:
-                    d, g = gradients[source:], gradients[to:]
-                    spread(d, g, weights[w:], taps[0, tap:], groups, span)
-                x = inputs[source:]
-                learn_taps(
-                    learned[w:], rates[w:], eta, gradients[to:], x, taps[0, tap:], groups, span
-                )
-        elif kind == SQUASH:
-            for m in range(maps):
-                g, y = gradients[out + m * between :], values[out + m * between :]
-                unsquash(g, y, span, shapes[number, 0], shapes[number, 1], second)
-        elif kind == SUBSAMPLING:
-            rows, columns, pitch = row[ROWS], row[COLUMNS], row[PITCH_BELOW]
-            for m in range(maps):
-                d, x = (
-                    gradients[at + m * row[BETWEEN_BELOW] :],
-                    values[at + m * row[BETWEEN_BELOW] :],
-                )
-                g = gradients[out + m * between :]
-                learned[bias + m] -= eta * rates[bias + m] * total(g, span)
-                s = subsample_back(d, g, x, weights[own + m], rows, columns, pitch, second)
-                learned[own + m] -= eta * rates[own + m] * s
-        elif kind == FULL:
-            g, x = gradients[out : out + maps], inputs[at:]
-            if row[DOWN]:
-                d = gradients[at : at + span]
-                d[:] = f4(0)
-                full_back(d, g, weights[own:], span)
-            for u in range(maps):
-                w = own + u * span
-                learn_row(learned[w:], rates[w:], eta * g[u], x, span)
-                if bias >= 0:
-                    learned[bias + u] -= eta * rates[bias + u] * g[u]
-        elif kind == MOVE:
-            for i in range(span):
-                gradients[cells[row[LISTED] + i]] = f4(0)
-            for i in range(span):
-                gradients[cells[row[LISTED] + i]] += gradients[out + i]
-        elif kind == UNIT_BIAS:
-            for i in range(span):
-                learned[bias + i] -= eta * rates[bias + i] * gradients[cells[row[LISTED] + i]]
-        elif second:  # RBF: the second derivative of eq. 7, and of eq. 8, is 2
-            for i in range(span):
-                gradients[at + i] = f4(2)
-                w = own + label * span + i
-                learned[w] -= eta * rates[w] * f4(2)
-        else:
-            for i in range(span):
-                x, d = values[at + i], f4(0)
-                for u in range(maps):
-                    w = own + u * span + i
-                    slope = f4(2) * gradients[out + u] * (x - weights[w])
-                    d -= slope
-                    learned[w] -= eta * rates[w] * slope
-                gradients[at + i] = d
-        if not row[DOWN]:
-            break
-
-
-@njit(**FREE)
 def lose(criterion, j, scores, label, g, second):
     """Return an image's loss; write its first derivatives by the scores, or the second, to ``g``.
 
@@ -382,67 +211,3 @@ def lose(criterion, j, scores, label, g, second):
             share = math.exp(f8(scores[i]) - top) / rest
             g[i] = f4(share * (1 - share) if second else share - (1.0 if i == label else 0.0))
     return loss
-
-
-def _walk(
-    layers, links, taps, cells, shapes, values, gradients, scores_at, classes,
-    images, labels, order, weights, rates, etas, criterion, j, losses, wrong, curvature, second,
-):  # fmt: skip
-    """Learn from each image of ``order``; or, with ``second``, add its second derivatives up.
-
-    ``losses`` and ``wrong`` are those before each update, ``etas`` the global rates.
-    """
-    squares, squared = values, weights
-    if second:
-        squares, squared = np.empty_like(values), weights * weights
-    for t in range(len(order)):
-        image, label = images[order[t]], labels[order[t]]
-        values[: len(image)] = image
-        forward(layers, links, taps, cells, shapes, values, weights)
-        scores = values[scores_at : scores_at + classes]
-        best = 0
-        for i in range(classes):
-            if scores[i] > scores[best]:
-                best = i
-        wrong[t] = f4(best != label)
-        losses[t] = lose(criterion, j, scores, label, gradients[scores_at:], second)
-        eta, learned = f4(etas[t]), weights
-        if second:
-            learned = curvature
-            for i in range(len(values)):
-                squares[i] = values[i] * values[i]
-        backward(
-            layers, links, taps, cells, shapes, values, gradients, squared,
-            squares, learned, rates, eta, label, second,
-        )  # fmt: skip
-
-
-_ROW, _TABLE = types.Array(f4, 1, "C"), types.Array(i8, 2, "C")
-_WHOLE, _DOUBLE = types.Array(i8, 1, "C"), types.Array(f8, 1, "C")
-SIGNATURE = (
-    *(_TABLE, _TABLE, _TABLE, _WHOLE, types.Array(f8, 2, "C"), _ROW, _ROW, i8, i8),
-    *(types.Array(f4, 2, "C"), _WHOLE, _WHOLE, _ROW, _ROW, _DOUBLE, i8, f8),
-    *(_ROW, _ROW, _ROW, types.boolean),
-)
-
-
-def compiled(function: Callable[..., object], signature: tuple[types.Type, ...]) -> Any:
-    """Compile ``function``, or load it from the user's cache folder, where it is kept for others.
-
-    ``NUMBA_CACHE_DIR`` names another folder. A cache that cannot be written or read is none.
-    """
-    cached, named = None, config.CACHE_DIR
-    try:
-        # Numba 0.68 would else write into the package, where that is writable.
-        config.CACHE_DIR = named or user_cache_dir("lenet_utils")
-        cached = njit(cache=True, **FREE)(function)
-        cached.compile(signature)
-    except Exception:  # a full disk, no folder at all, a damaged file: each its own
-        if cached is None or not cached.signatures:
-            return njit(signature, **FREE)(function)
-    finally:
-        config.CACHE_DIR = named
-    return cached  # where it was compiled and could not be written, too
-
-
-walk = compiled(_walk, SIGNATURE)

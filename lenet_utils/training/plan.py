@@ -1,8 +1,8 @@
 """The compiled step: what the papers did one image at a time, without a word of Python between.
 
 With one image for each update PyTorch spends its time on calling functions, not on numbers. Here
-the layers of a model are written into a few tables, a `Plan`, and one function of `kernels`, which
-Numba compiles, walks through them for many images. It is for models whose layers have a kernel, one
+the layers of a model are written into a few tables, a `Plan`, and one function, which Numba
+compiles, walks through them for many images. It is for models whose layers have a kernel, one
 after the other; all others are PyTorch's.
 """
 
@@ -47,7 +47,7 @@ CONTAINERS = {nn.Sequential, *MODELS.values()}  # which do nothing but call thei
 
 
 class Plan:
-    """The tables of a model for `kernels.walk`, and its weights in one row.
+    """The tables of a model for `walk`, and its weights in one row.
 
     Raises
     ------
@@ -204,7 +204,7 @@ class Plan:
     ) -> tuple[Numbers, Numbers]:  # fmt: skip
         losses, wrong = np.zeros((2, len(order)), np.float32)
         pixels = digits.images.detach().reshape(len(digits), -1).contiguous().numpy()
-        from .kernels import walk  # which imports Numba
+        from .walk import walk  # which imports Numba
 
         walk(
             *self.tables, self.values, self.gradients, self.scores, self.classes,
@@ -274,7 +274,7 @@ def plan_for(model: nn.Module, digits: Digits, criterion: Criterion) -> Plan | N
 def kernels_are_there() -> bool:
     """Return whether Numba can be imported; where it can, the kernels are compiled, or loaded."""
     try:
-        from . import kernels  # noqa: F401
+        from . import walk  # noqa: F401
     except ImportError:  # it is missing, or does not go with the NumPy that is there
         return False
     return True

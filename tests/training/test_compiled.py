@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from building import long
+from numba import types
 from numba.core import caching, config
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -37,7 +38,7 @@ from lenet_utils import (
     squared_error,
 )
 from lenet_utils.models import Negation, Twice, UnitBias, initialize_like_lush
-from lenet_utils.training import diagonal_curvature, fitting, kernels
+from lenet_utils.training import diagonal_curvature, fitting, kernels, walk
 from lenet_utils.training.plan import plan_for
 
 STEPS = 40
@@ -478,8 +479,8 @@ def test_weights_stay_in_their_order_of_memory():
 
 
 def test_where_numba_is_missing_a_sentence_says_so(monkeypatch, capsys):
-    monkeypatch.delattr(lenet_utils.training, "kernels")
-    monkeypatch.setitem(sys.modules, "lenet_utils.training.kernels", None)
+    monkeypatch.delattr(lenet_utils.training, "walk")
+    monkeypatch.setitem(sys.modules, "lenet_utils.training.walk", None)
     taken, model = spied(monkeypatch), begun(LeNet1)
     digits, optimizer = some_digits(28, 100), SDLM(model.parameters(), lr=0.00005)
     fit(
@@ -504,22 +505,22 @@ def add_one(x):
     return x + 1
 
 
-SMALL = (kernels.i8,)
+SMALL = (types.int64,)
 
 
 def test_compiled_code_is_kept_and_found_again(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
-    assert kernels.compiled(add_one, SMALL)(1) == 2
+    assert walk.compiled(add_one, SMALL)(1) == 2
     assert list(tmp_path.rglob("*.nbc"))
-    again = kernels.compiled(add_one, SMALL)
+    again = walk.compiled(add_one, SMALL)
     assert again(1) == 2
     assert sum(again.stats.cache_hits.values()) == 1
 
 
 def test_it_is_kept_in_the_users_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(config, "CACHE_DIR", "")
-    monkeypatch.setattr(kernels, "user_cache_dir", lambda name: str(tmp_path / name))
-    assert kernels.compiled(add_one, SMALL)(1) == 2
+    monkeypatch.setattr(walk, "user_cache_dir", lambda name: str(tmp_path / name))
+    assert walk.compiled(add_one, SMALL)(1) == 2
     assert list((tmp_path / "lenet_utils").rglob("*.nbc"))
     assert config.CACHE_DIR == ""
 
@@ -529,7 +530,7 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "file"))
     for name in ("InTreeCacheLocator", "UserWideCacheLocator"):
         monkeypatch.setattr(getattr(caching, name), "from_function", lambda *_: None)
-    assert kernels.compiled(add_one, SMALL)(1) == 2
+    assert walk.compiled(add_one, SMALL)(1) == 2
 
 
 def test_a_full_disk_is_no_error(tmp_path, monkeypatch):
@@ -538,21 +539,21 @@ def test_a_full_disk_is_no_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(caching.IndexDataCacheFile, "save", full)
-    assert kernels.compiled(add_one, SMALL)(1) == 2
+    assert walk.compiled(add_one, SMALL)(1) == 2
 
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_a_damaged_cache_is_compiled_anew(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
-    kernels.compiled(add_one, SMALL)
+    walk.compiled(add_one, SMALL)
     for path in tmp_path.rglob(f"*.{suffix}"):
         path.write_bytes(b"not what was written")
-    assert kernels.compiled(add_one, SMALL)(1) == 2
+    assert walk.compiled(add_one, SMALL)(1) == 2
 
 
 @pytest.mark.long
 def test_two_processes_may_compile_at_once(tmp_path):
-    program = "from lenet_utils.training import kernels; print(len(kernels.walk.signatures))"
+    program = "from lenet_utils.training import walk; print(len(walk.walk.signatures))"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     started = [
         subprocess.Popen(

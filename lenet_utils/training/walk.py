@@ -1,0 +1,313 @@
+"""The walk through a `Plan`: each image up through all layers, and down again, with an update.
+
+Everything lies in flat rows of numbers: ``values`` has what all layers give out, ``gradients`` the
+derivatives of the loss by these, ``weights`` all parameters. A layer is a row of a table, which
+says where its own numbers begin; `layouts` says what a *link*, a *tap* and a *cell* are. Equations
+are those of LeCun et al. 1998.
+
+On the way down ``learned`` changes by ``eta`` times ``rates`` times the derivatives: it is
+``weights``, and ``inputs`` are ``values``. For second derivatives (``second``, Appendix C) weights
+and inputs are given squared, and ``learned`` collects curvatures.
+
+This module imports Numba, and is imported only where a compiled training begins.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.core import config
+from platformdirs import user_cache_dir
+
+from . import kernels, layouts
+from .kernels import (
+    FREE,
+    correlate,
+    f4,
+    f8,
+    full,
+    full_back,
+    learn_row,
+    learn_taps,
+    lose,
+    spread,
+    squash,
+    subsample,
+    subsample_back,
+    total,
+    unsquash,
+)
+from .layouts import (
+    BELOW,
+    BETWEEN,
+    BETWEEN_BELOW,
+    BIAS,
+    COLUMNS,
+    CONVOLUTION,
+    DOWN,
+    FIRST,
+    FULL,
+    IN,
+    KIND,
+    LAST,
+    LISTED,
+    MAPS,
+    MOVE,
+    OUT,
+    PITCH_BELOW,
+    ROWS,
+    SPAN,
+    SPAN_BELOW,
+    SQUASH,
+    SUBSAMPLING,
+    UNIT_BIAS,
+    WEIGHT,
+)
+
+__all__: list[str] = []  # for `Plan`
+
+
+@njit(**FREE)
+def convolution(row, links, taps, values, weights):
+    for m in range(row[MAPS]):
+        begin = row[OUT] + m * row[BETWEEN]
+        bias = weights[row[BIAS] + m] if row[BIAS] >= 0 else f4(0)
+        values[begin : begin + row[SPAN]] = bias
+    for i in range(row[FIRST], row[LAST]):  # the kernels that there are: Table I
+        to, source, w, tap, groups, _ = links[i]
+        y, x = values[to:], values[source:]
+        correlate(y, x, weights[w:], taps[0, tap:], groups, row[SPAN])
+
+
+@njit(**FREE)
+def convolution_back(row, links, taps, gradients, weights, inputs, learned, rates, eta):
+    span, bias = row[SPAN], row[BIAS]
+    if row[DOWN]:
+        gradients[row[IN] : row[IN] + row[BELOW]] = f4(0)
+    if bias >= 0:
+        for m in range(row[MAPS]):
+            g = total(gradients[row[OUT] + m * row[BETWEEN] :], span)
+            learned[bias + m] -= eta * rates[bias + m] * g
+    for i in range(row[FIRST], row[LAST]):
+        to, source, w, tap, groups, reach = links[i]
+        d, g, x = gradients[source:], gradients[to:], inputs[source:]
+        if row[DOWN] and reach:  # there are zeros around each map's gradient
+            around = gradients[to - reach :]
+            correlate(d, around, weights[w:], taps[1, tap:], groups, row[SPAN_BELOW])
+        elif row[DOWN]:
+            spread(d, g, weights[w:], taps[0, tap:], groups, span)
+        learn_taps(learned[w:], rates[w:], eta, g, x, taps[0, tap:], groups, span)
+
+
+@njit(**FREE)
+def subsampling(row, values, weights):
+    rows, columns, pitch = row[ROWS], row[COLUMNS], row[PITCH_BELOW]
+    for m in range(row[MAPS]):
+        x, y = values[row[IN] + m * row[BETWEEN_BELOW] :], values[row[OUT] + m * row[BETWEEN] :]
+        coefficient, bias = weights[row[WEIGHT] + m], weights[row[BIAS] + m]
+        subsample(y, x, coefficient, bias, rows, columns, pitch)
+
+
+@njit(**FREE)
+def subsampling_back(row, values, gradients, weights, learned, rates, eta, second):
+    rows, columns, pitch = row[ROWS], row[COLUMNS], row[PITCH_BELOW]
+    for m in range(row[MAPS]):
+        own, bias, below = row[WEIGHT] + m, row[BIAS] + m, row[IN] + m * row[BETWEEN_BELOW]
+        d, g, x = gradients[below:], gradients[row[OUT] + m * row[BETWEEN] :], values[below:]
+        learned[bias] -= eta * rates[bias] * total(g, row[SPAN])
+        slope = subsample_back(d, g, x, weights[own], rows, columns, pitch, second)
+        learned[own] -= eta * rates[own] * slope
+
+
+@njit(**FREE)
+def full_layer(row, values, weights):
+    y = values[row[OUT] : row[OUT] + row[MAPS]]
+    for u in range(row[MAPS]):
+        y[u] = weights[row[BIAS] + u] if row[BIAS] >= 0 else f4(0)
+    full(y, values[row[IN] :], weights[row[WEIGHT] :], row[SPAN])
+
+
+@njit(**FREE)
+def full_layer_back(row, gradients, weights, inputs, learned, rates, eta):
+    g, x, bias = gradients[row[OUT] : row[OUT] + row[MAPS]], inputs[row[IN] :], row[BIAS]
+    if row[DOWN]:
+        d = gradients[row[IN] : row[IN] + row[SPAN]]
+        d[:] = f4(0)
+        full_back(d, g, weights[row[WEIGHT] :], row[SPAN])
+    for u in range(row[MAPS]):
+        w = row[WEIGHT] + u * row[SPAN]
+        learn_row(learned[w:], rates[w:], eta * g[u], x, row[SPAN])
+        if bias >= 0:
+            learned[bias + u] -= eta * rates[bias + u] * g[u]
+
+
+@njit(**FREE)
+def rbf(row, values, weights):
+    """The score is minus the penalty of eq. 7."""
+    for u in range(row[MAPS]):
+        code, penalty = weights[row[WEIGHT] + u * row[SPAN] :], f4(0)
+        for i in range(row[SPAN]):
+            away = values[row[IN] + i] - code[i]
+            penalty += away * away
+        values[row[OUT] + u] = -penalty
+
+
+@njit(**FREE)
+def rbf_back(row, values, gradients, weights, learned, rates, eta, label, second):
+    """The second derivative of eq. 7, and of eq. 8, by an input is 2; so it is by a code."""
+    for i in range(row[SPAN]):
+        d = f4(2) if second else f4(0)
+        for u in range(row[MAPS]):
+            w = row[WEIGHT] + u * row[SPAN] + i
+            if second:
+                slope = f4(2) if u == label else f4(0)
+            else:
+                away = values[row[IN] + i] - weights[w]
+                slope = f4(2) * gradients[row[OUT] + u] * away
+                d -= slope
+            learned[w] -= eta * rates[w] * slope
+        gradients[row[IN] + i] = d
+
+
+@njit(**FREE)
+def forward(layers, links, taps, cells, shapes, values, weights):
+    """Go up through all layers, from the image at the beginning of ``values``."""
+    for number in range(len(layers)):
+        row = layers[number]
+        kind, span = row[KIND], row[SPAN]
+        if kind == CONVOLUTION:
+            convolution(row, links, taps, values, weights)
+        elif kind == SQUASH:
+            for m in range(row[MAPS]):
+                y = values[row[OUT] + m * row[BETWEEN] :]
+                squash(y, span, shapes[number, 0], shapes[number, 1])
+        elif kind == SUBSAMPLING:
+            subsampling(row, values, weights)
+        elif kind == FULL:
+            full_layer(row, values, weights)
+        elif kind == MOVE:
+            for i in range(span):
+                values[row[OUT] + i] = values[cells[row[LISTED] + i]]
+        elif kind == UNIT_BIAS:
+            for i in range(span):
+                values[cells[row[LISTED] + i]] += weights[row[BIAS] + i]
+        else:
+            rbf(row, values, weights)
+
+
+@njit(**FREE)
+def backward(
+    layers, links, taps, cells, shapes, values, gradients, weights,
+    inputs, learned, rates, eta, label, second,
+):  # fmt: skip
+    """Go down again, and learn on the way; what goes down is computed before weights change."""
+    for number in range(len(layers) - 1, -1, -1):
+        row = layers[number]
+        kind, span, bias = row[KIND], row[SPAN], row[BIAS]
+        if kind == CONVOLUTION:
+            convolution_back(row, links, taps, gradients, weights, inputs, learned, rates, eta)
+        elif kind == SQUASH:
+            for m in range(row[MAPS]):
+                begin = row[OUT] + m * row[BETWEEN]
+                g, y = gradients[begin:], values[begin:]
+                unsquash(g, y, span, shapes[number, 0], shapes[number, 1], second)
+        elif kind == SUBSAMPLING:
+            subsampling_back(row, values, gradients, weights, learned, rates, eta, second)
+        elif kind == FULL:
+            full_layer_back(row, gradients, weights, inputs, learned, rates, eta)
+        elif kind == MOVE:
+            for i in range(span):
+                gradients[cells[row[LISTED] + i]] = f4(0)
+            for i in range(span):
+                gradients[cells[row[LISTED] + i]] += gradients[row[OUT] + i]
+        elif kind == UNIT_BIAS:
+            for i in range(span):
+                g = gradients[cells[row[LISTED] + i]]
+                learned[bias + i] -= eta * rates[bias + i] * g
+        else:
+            rbf_back(row, values, gradients, weights, learned, rates, eta, label, second)
+        if not row[DOWN]:
+            break
+
+
+def _walk(
+    layers, links, taps, cells, shapes, values, gradients, scores_at, classes,
+    images, labels, order, weights, rates, etas, criterion, j, losses, wrong, curvature, second,
+):  # fmt: skip
+    """Learn from each image of ``order``; or, with ``second``, add its second derivatives up.
+
+    ``losses`` and ``wrong`` are those before each update, ``etas`` the global rates.
+    """
+    squares, squared = values, weights
+    if second:
+        squares, squared = np.empty_like(values), weights * weights
+    for t in range(len(order)):
+        image, label = images[order[t]], labels[order[t]]
+        values[: len(image)] = image
+        forward(layers, links, taps, cells, shapes, values, weights)
+        scores = values[scores_at : scores_at + classes]
+        best = 0
+        for i in range(classes):
+            if scores[i] > scores[best]:
+                best = i
+        wrong[t] = f4(best != label)
+        losses[t] = lose(criterion, j, scores, label, gradients[scores_at:], second)
+        eta, learned = f4(etas[t]), weights
+        if second:
+            learned = curvature
+            for i in range(len(values)):
+                squares[i] = values[i] * values[i]
+        backward(
+            layers, links, taps, cells, shapes, values, gradients, squared,
+            squares, learned, rates, eta, label, second,
+        )  # fmt: skip
+
+
+_ROW, _TABLE = types.Array(f4, 1, "C"), types.Array(types.int64, 2, "C")
+_WHOLE, _DOUBLE = types.Array(types.int64, 1, "C"), types.Array(f8, 1, "C")
+SIGNATURE = (
+    *(
+        _TABLE,
+        _TABLE,
+        _TABLE,
+        _WHOLE,
+        types.Array(f8, 2, "C"),
+        _ROW,
+        _ROW,
+        types.int64,
+        types.int64,
+    ),
+    *(types.Array(f4, 2, "C"), _WHOLE, _WHOLE, _ROW, _ROW, _DOUBLE, types.int64, f8),
+    *(_ROW, _ROW, _ROW, types.boolean),
+)
+
+
+def compiled(function: Callable[..., object], signature: tuple[types.Type, ...]) -> Any:
+    """Compile ``function``, or load it from the user's cache folder, where it is kept for others.
+
+    ``NUMBA_CACHE_DIR`` names another folder. A cache that cannot be written or read is none.
+    """
+    cached, named = None, config.CACHE_DIR
+    # Numba 0.68 looks for changes in the module of ``function`` alone, and would else write into
+    # the package, where that is writable.
+    sources = "".join(map(inspect.getsource, (kernels, layouts)))
+    folder = Path(named or user_cache_dir("lenet_utils"), f"{zlib.crc32(sources.encode()):08x}")
+    try:
+        config.CACHE_DIR = str(folder)
+        cached = njit(cache=True, **FREE)(function)
+        cached.compile(signature)
+    except Exception:  # a full disk, no folder at all, a damaged file: each its own
+        if cached is None or not cached.signatures:
+            return njit(signature, **FREE)(function)
+    finally:
+        config.CACHE_DIR = named
+    return cached  # where it was compiled and could not be written, too
+
+
+walk = compiled(_walk, SIGNATURE)
