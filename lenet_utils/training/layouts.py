@@ -1,13 +1,12 @@
 """How the layers of a model are laid out in the tables of a `Plan`: a function for each kind.
 
-The maps of a layer lie in one flat row, and a kernel's weight at
-(ky, kx) meets the pixel that lies ``ky * pitch + kx`` behind that at which the kernel stands, where
-``pitch`` is the length of a map's row. These distances are its *taps*. So a map is a sum of shifted
-copies of one row, in one long loop, whose results at the ends of the rows are waste. For a kernel
-that moves by two pixels, what each of its weights meets is copied together first. A *link* is a
-kernel between two maps. Padding, flattening and the like compute nothing: a *view* says in which
-*cell* of the row each of their values lies, and they are copied only where a layer cannot read them
-there.
+The maps of a layer lie in one flat row, and a kernel's weight at (ky, kx) meets the pixel that lies
+``ky * pitch + kx`` behind that at which the kernel stands, where ``pitch`` is the length of a map's
+row. These distances are its *taps*. So a map is a sum of shifted copies of one row, in one long
+loop, whose results at the ends of the rows are waste. For a kernel that moves by two pixels, what
+each of its weights meets is copied together first. A *link* is a kernel between two maps. Padding,
+flattening and the like compute nothing: a *view* says in which *cell* of the row each of their
+values lies, and they are copied only where a layer cannot read them there.
 """
 
 from __future__ import annotations
@@ -29,13 +28,16 @@ __all__: list[str] = []  # for `Plan`
 Cells = NDArray[np.int64]
 TAPS = 5  # weights of a kernel that are used at once: of more, LLVM no longer forms vectors
 
-# The columns of a row of ``layers``. What the last ones hold depends on the kind.
-KIND, IN, OUT, WEIGHT, BIAS, DOWN = range(6)  # DOWN: whether a gradient is wanted at its input
-MAPS, BETWEEN, SPAN = range(6, 9)  # of what it gives out; SPAN is the length of a map's row
-LISTED = 9  # a move and the biases of units: where their cells begin in the list of cells
-FIRST, LAST, BELOW, SPAN_BELOW = range(9, 13)  # a convolution's links, and what lies below it
-ROWS, COLUMNS, PITCH_BELOW, BETWEEN_BELOW = range(9, 13)  # of a subsampling
-WIDTH = 13
+# A layer: where what it is given and gives out begins, its weights and biases (-1 for none),
+# whether a gradient is wanted below it, its maps, how far one lies from the next, how long one is.
+ALL = "kind begin out weight bias down maps between span"
+# And of some kinds: where its cells begin on the list; a convolution's links, and what lies below.
+SOME = "listed first last below span_below rows columns pitch between_below"
+LAYER = np.dtype(
+    [(name, np.int64) for name in f"{ALL} {SOME}".split()]
+    + [(name, np.float64) for name in ("amplitude", "slope")]
+)
+LINK = np.dtype([(name, np.int64) for name in ("out", "begin", "weight", "tap", "groups", "reach")])
 MOVE, CONVOLUTION, SUBSAMPLING, UNIT_BIAS, SQUASH, FULL, RBF = range(7)
 SQUARED, EQ_8, EQ_9 = range(3)
 
@@ -45,55 +47,52 @@ class NoKernelError(Exception):
 
 
 def _convolution(plan: Plan, layer: nn.Module) -> None:
-    try:
-        page = kind_of(layer).page
-        assert page is not None  # a convolution has one
-        its = page(layer)
-    except ValueError as error:  # padding, dilation, groups, kernels that are not square
-        raise NoKernelError(str(error)) from error
+    its = _geometry(layer)
+    size, stride, table = its["window"], its["stride"], its["table"]
     _check_view(plan, layer, 3, its["inputs"])
     _, rows, columns = plan.view.shape
-    size, stride, table = its["window"], its["stride"], its["table"]
     if min(rows, columns) < size:
         raise NoKernelError(f"{layer} on {plan.view.shape}")
     if (rows, columns) == (size, size) and all(len(row) == its["inputs"] for row in table):
         plan.view = _dense(plan, its["kernels"], its["bias"])[:, None, None]
         return
-    down = bool(plan.tensors)
+    down, first, steps = bool(plan.tensors), len(plan.links), np.arange(size)
     rows, columns = (rows - size) // stride + 1, (columns - size) // stride + 1
     if stride > 1:
         plan.view = plan.move(_patches(plan.view, size, stride))
-    begin, distance, pitch = plan.in_maps()
-    if stride > 1:
+        begin, distance, _ = plan.in_maps()
         pitch, taps, reach = columns, rows * columns * np.arange(size**2), 0
     else:
-        taps, reach = (
-            np.add.outer(pitch * np.arange(size), np.arange(size)),
-            (pitch + 1) * (size - 1),
-        )
+        begin, distance, pitch = plan.in_maps()
+        taps, reach = np.add.outer(pitch * steps, steps).reshape(-1), (pitch + 1) * (size - 1)
     span = (rows - 1) * pitch + columns
     between = span + reach if down else span
-    out = plan.new_cells(len(table) * between, before=reach if down else 0)[0]
-    tap, groups = _in_groups(plan, taps.reshape(-1), reach)
-    weight = plan.new_kernels(its["kernels"], size**2, TAPS * groups)
-    first = len(plan.links)
-    for o, maps in enumerate(table):
-        for m in maps:
-            number = len(plan.links) - first
-            to, source, own = (
-                out + o * between,
-                begin + m * distance,
-                weight + number * TAPS * groups,
-            )
-            plan.links.append((to, source, own, tap, groups, reach))
-    plan.add(CONVOLUTION, {
-        IN: begin, OUT: out, WEIGHT: weight, BIAS: plan.new_weights(its["bias"]),
-        DOWN: down, MAPS: len(table), BETWEEN: between, SPAN: span,
-        FIRST: first, LAST: len(plan.links),
-        BELOW: its["inputs"] * distance, SPAN_BELOW: span + reach,
-    })  # fmt: skip
+    out = int(plan.new_cells(len(table) * between, before=reach if down else 0)[0])
+    tap, groups = _in_groups(plan, taps, reach)
+    room = TAPS * groups
+    weight = plan.new_kernels(its["kernels"], size**2, room)
+    pairs = [(o, m) for o, maps in enumerate(table) for m in maps]
+    for number, (o, m) in enumerate(pairs):
+        to, source = out + o * between, begin + m * distance
+        plan.links.append((to, source, weight + number * room, tap, groups, reach))
+    plan.add(
+        CONVOLUTION,
+        begin=begin, out=out, weight=weight, bias=plan.new_weights(its["bias"]),
+        down=down, maps=len(table), between=between, span=span,
+        first=first, last=len(plan.links),
+        below=its["inputs"] * distance, span_below=span + reach,
+    )  # fmt: skip
     plan.needed = False
     plan.view = out + in_rows((len(table), rows, columns), between, pitch)
+
+
+def _geometry(layer: nn.Module) -> dict[str, Any]:
+    page = kind_of(layer).page
+    assert page is not None  # a convolution has one
+    try:
+        return page(layer)
+    except ValueError as error:  # padding, dilation, groups, kernels that are not square
+        raise NoKernelError(str(error)) from error
 
 
 def _patches(view: Cells, size: int, stride: int) -> Cells:
@@ -165,10 +164,11 @@ def _full(plan: Plan, layer: nn.Linear) -> None:
 def _dense(plan: Plan, weight: Tensor, bias: Tensor | None, kind: int = FULL) -> Cells:
     begin, inputs, units = plan.in_a_row(), plan.view.size, len(weight)
     out, down = plan.new_cells(units), bool(plan.tensors)
-    plan.add(kind, {
-        IN: begin, OUT: out[0], WEIGHT: plan.new_weights(weight), BIAS: plan.new_weights(bias),
-        DOWN: down, MAPS: units, SPAN: inputs,
-    })  # fmt: skip
+    plan.add(
+        kind,
+        begin=begin, out=out[0], weight=plan.new_weights(weight), bias=plan.new_weights(bias),
+        down=down, maps=units, span=inputs,
+    )  # fmt: skip
     plan.needed = False
     return out
 
@@ -181,12 +181,13 @@ def _subsampling(plan: Plan, layer: Any) -> None:
     begin, between, pitch = plan.in_maps()
     rows, columns, down = rows // 2, columns // 2, bool(plan.tensors)
     plan.view = plan.new_cells(maps * rows * columns).reshape(maps, rows, columns)
-    plan.add(SUBSAMPLING, {
-        IN: begin, OUT: plan.view[0, 0, 0], DOWN: down, MAPS: maps,
-        WEIGHT: plan.new_weights(layer.coefficient), BIAS: plan.new_weights(layer.bias),
-        BETWEEN: rows * columns, SPAN: rows * columns,
-        ROWS: rows, COLUMNS: columns, PITCH_BELOW: pitch, BETWEEN_BELOW: between,
-    })  # fmt: skip
+    plan.add(
+        SUBSAMPLING,
+        begin=begin, out=plan.view[0, 0, 0], down=down, maps=maps,
+        weight=plan.new_weights(layer.coefficient), bias=plan.new_weights(layer.bias),
+        between=rows * columns, span=rows * columns,
+        rows=rows, columns=columns, pitch=pitch, between_below=between,
+    )  # fmt: skip
     plan.needed = False
 
 
@@ -196,7 +197,7 @@ def _unit_bias(plan: Plan, layer: Any) -> None:
     plan.in_maps(alone=True)
     cells, down = plan.listed(plan.view), bool(plan.tensors)
     bias = plan.new_weights(layer.bias)
-    plan.add(UNIT_BIAS, {BIAS: bias, DOWN: down, SPAN: plan.view.size, LISTED: cells})
+    plan.add(UNIT_BIAS, bias=bias, down=down, span=plan.view.size, listed=cells)
 
 
 def _squash(plan: Plan, layer: Any) -> None:
@@ -205,8 +206,11 @@ def _squash(plan: Plan, layer: Any) -> None:
     span = (rows - 1) * pitch + columns
     if span == between:  # no gaps: one long row
         maps, span = 1, maps * span
-    places = {OUT: begin, DOWN: bool(plan.tensors), MAPS: maps, BETWEEN: between, SPAN: span}
-    plan.add(SQUASH, places, (layer.amplitude, layer.slope))
+    plan.add(
+        SQUASH,
+        out=begin, down=bool(plan.tensors), maps=maps, between=between, span=span,
+        amplitude=layer.amplitude, slope=layer.slope,
+    )  # fmt: skip
     plan.needed = True
 
 
@@ -243,7 +247,7 @@ def _rbf(plan: Plan, layer: Any) -> None:
 
 def _negation(plan: Plan, layer: nn.Module) -> None:
     """Nothing is left to do: the kernel of RBF units gives out minus the penalties."""
-    if not plan.ended or plan.layers[-1][KIND] != RBF:
+    if not plan.ended or plan.layers[-1][0] != RBF:
         raise NoKernelError("Negation behind anything but RBF units")
 
 

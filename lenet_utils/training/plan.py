@@ -24,17 +24,13 @@ from ..models.criteria import Criterion, DiscriminativeLoss, mean_penalty, squar
 from ..models.layer_kinds import find_kind
 from ..models.networks import MODELS
 from .layouts import (
-    DOWN,
     EQ_8,
     EQ_9,
-    KIND,
+    LAYER,
     LAYOUTS,
-    LISTED,
+    LINK,
     MOVE,
-    OUT,
-    SPAN,
     SQUARED,
-    WIDTH,
     Cells,
     NoKernelError,
     in_rows,
@@ -57,8 +53,7 @@ class Plan:
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...], criterion: Criterion) -> None:
         self.criterion, self.j = _criterion(criterion)
-        self.layers: list[list[int]] = []
-        self.shapes: list[tuple[float, float]] = []  # of the squashing functions
+        self.layers: list[tuple[float, ...]] = []
         self.links: list[tuple[int, ...]] = []
         self.taps: list[Cells] = [np.zeros((2, 0), np.int64)]
         self.cells: list[Cells] = [np.zeros(0, np.int64)]
@@ -79,11 +74,10 @@ class Plan:
         self.scores = self.in_a_row()
         self.classes = self.view.size
         self.tables = (  # for the kernels
-            np.array(self.layers, np.int64),
-            np.array(self.links, np.int64).reshape(-1, 6),
+            np.array(self.layers, LAYER),
+            np.array(self.links, LINK),
             np.concatenate(self.taps, axis=1),
             np.concatenate(self.cells),
-            np.array(self.shapes, np.float64),
         )
         self.values = np.zeros(self.size, np.float32)
         self.values[list(self.constants)] = list(self.constants.values())
@@ -108,13 +102,10 @@ class Plan:
         self.weight_count += tensor.numel() // length * room
         return begin
 
-    def add(self, kind: int, columns: dict[int, Any], shape: tuple[float, float] = (0, 0)) -> None:
-        """Write a layer's row."""
-        row = [0] * WIDTH
-        for column, value in {KIND: kind, **columns}.items():
-            row[column] = int(value)
-        self.layers.append(row)
-        self.shapes.append(shape)
+    def add(self, kind: int, **columns: float) -> None:
+        """Write a layer's row; what is not said is 0."""
+        row = {"kind": kind, **columns}
+        self.layers.append(tuple(row.get(name, 0) for name in LAYER.names or ()))
 
     def listed(self, cells: Cells) -> int:
         """Put ``cells`` on the list of cells; return where they begin there."""
@@ -125,9 +116,8 @@ class Plan:
     def move(self, view: Cells) -> Cells:
         """Copy what lies in these cells into a row of new ones; return these, in the same shape."""
         new = self.new_cells(view.size).reshape(view.shape)
-        below = bool(self.tensors)
-        columns = {OUT: new.flat[0], DOWN: below, SPAN: view.size, LISTED: self.listed(view)}
-        self.add(MOVE, columns)
+        down, listed = bool(self.tensors), self.listed(view)
+        self.add(MOVE, out=int(new.flat[0]), down=down, span=view.size, listed=listed)
         self.needed = False
         return new
 

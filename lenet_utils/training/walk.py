@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import from_dtype, njit, types
 from numba.core import config
 from platformdirs import user_cache_dir
 
@@ -43,106 +43,82 @@ from .kernels import (
     total,
     unsquash,
 )
-from .layouts import (
-    BELOW,
-    BETWEEN,
-    BETWEEN_BELOW,
-    BIAS,
-    COLUMNS,
-    CONVOLUTION,
-    DOWN,
-    FIRST,
-    FULL,
-    IN,
-    KIND,
-    LAST,
-    LISTED,
-    MAPS,
-    MOVE,
-    OUT,
-    PITCH_BELOW,
-    ROWS,
-    SPAN,
-    SPAN_BELOW,
-    SQUASH,
-    SUBSAMPLING,
-    UNIT_BIAS,
-    WEIGHT,
-)
+from .layouts import CONVOLUTION, FULL, LAYER, LINK, MOVE, SQUASH, SUBSAMPLING, UNIT_BIAS
 
 __all__: list[str] = []  # for `Plan`
 
 
 @njit(**FREE)
 def convolution(row, links, taps, values, weights):
-    for m in range(row[MAPS]):
-        begin = row[OUT] + m * row[BETWEEN]
-        bias = weights[row[BIAS] + m] if row[BIAS] >= 0 else f4(0)
-        values[begin : begin + row[SPAN]] = bias
-    for i in range(row[FIRST], row[LAST]):  # the kernels that there are: Table I
-        to, source, w, tap, groups, _ = links[i]
-        y, x = values[to:], values[source:]
-        correlate(y, x, weights[w:], taps[0, tap:], groups, row[SPAN])
+    for m in range(row.maps):
+        begin = row.out + m * row.between
+        bias = weights[row.bias + m] if row.bias >= 0 else f4(0)
+        values[begin : begin + row.span] = bias
+    for i in range(row.first, row.last):  # the kernels that there are: Table I
+        k = links[i]
+        y, x = values[k.out :], values[k.begin :]
+        correlate(y, x, weights[k.weight :], taps[0, k.tap :], k.groups, row.span)
 
 
 @njit(**FREE)
 def convolution_back(row, links, taps, gradients, weights, inputs, learned, rates, eta):
-    span, bias = row[SPAN], row[BIAS]
-    if row[DOWN]:
-        gradients[row[IN] : row[IN] + row[BELOW]] = f4(0)
+    span, bias = row.span, row.bias
+    if row.down:
+        gradients[row.begin : row.begin + row.below] = f4(0)
     if bias >= 0:
-        for m in range(row[MAPS]):
-            g = total(gradients[row[OUT] + m * row[BETWEEN] :], span)
+        for m in range(row.maps):
+            g = total(gradients[row.out + m * row.between :], span)
             learned[bias + m] -= eta * rates[bias + m] * g
-    for i in range(row[FIRST], row[LAST]):
-        to, source, w, tap, groups, reach = links[i]
-        d, g, x = gradients[source:], gradients[to:], inputs[source:]
-        if row[DOWN] and reach:  # there are zeros around each map's gradient
-            around = gradients[to - reach :]
-            correlate(d, around, weights[w:], taps[1, tap:], groups, row[SPAN_BELOW])
-        elif row[DOWN]:
-            spread(d, g, weights[w:], taps[0, tap:], groups, span)
-        learn_taps(learned[w:], rates[w:], eta, g, x, taps[0, tap:], groups, span)
+    for i in range(row.first, row.last):
+        k = links[i]
+        w, own, r = weights[k.weight :], learned[k.weight :], rates[k.weight :]
+        d, g, x = gradients[k.begin :], gradients[k.out :], inputs[k.begin :]
+        if row.down and k.reach:  # there are zeros around each map's gradient
+            around = gradients[k.out - k.reach :]
+            correlate(d, around, w, taps[1, k.tap :], k.groups, row.span_below)
+        elif row.down:
+            spread(d, g, w, taps[0, k.tap :], k.groups, span)
+        learn_taps(own, r, eta, g, x, taps[0, k.tap :], k.groups, span)
 
 
 @njit(**FREE)
 def subsampling(row, values, weights):
-    rows, columns, pitch = row[ROWS], row[COLUMNS], row[PITCH_BELOW]
-    for m in range(row[MAPS]):
-        x, y = values[row[IN] + m * row[BETWEEN_BELOW] :], values[row[OUT] + m * row[BETWEEN] :]
-        coefficient, bias = weights[row[WEIGHT] + m], weights[row[BIAS] + m]
+    rows, columns, pitch = row.rows, row.columns, row.pitch
+    for m in range(row.maps):
+        x, y = values[row.begin + m * row.between_below :], values[row.out + m * row.between :]
+        coefficient, bias = weights[row.weight + m], weights[row.bias + m]
         subsample(y, x, coefficient, bias, rows, columns, pitch)
 
 
 @njit(**FREE)
 def subsampling_back(row, values, gradients, weights, learned, rates, eta, second):
-    rows, columns, pitch = row[ROWS], row[COLUMNS], row[PITCH_BELOW]
-    for m in range(row[MAPS]):
-        own, bias, below = row[WEIGHT] + m, row[BIAS] + m, row[IN] + m * row[BETWEEN_BELOW]
-        d, g, x = gradients[below:], gradients[row[OUT] + m * row[BETWEEN] :], values[below:]
-        learned[bias] -= eta * rates[bias] * total(g, row[SPAN])
+    rows, columns, pitch = row.rows, row.columns, row.pitch
+    for m in range(row.maps):
+        own, bias, below = row.weight + m, row.bias + m, row.begin + m * row.between_below
+        d, g, x = gradients[below:], gradients[row.out + m * row.between :], values[below:]
+        learned[bias] -= eta * rates[bias] * total(g, row.span)
         slope = subsample_back(d, g, x, weights[own], rows, columns, pitch, second)
         learned[own] -= eta * rates[own] * slope
 
 
 @njit(**FREE)
 def full_layer(row, values, weights):
-    y = values[row[OUT] : row[OUT] + row[MAPS]]
-    for u in range(row[MAPS]):
-        y[u] = weights[row[BIAS] + u] if row[BIAS] >= 0 else f4(0)
-    full(y, values[row[IN] :], weights[row[WEIGHT] :], row[SPAN])
+    y = values[row.out : row.out + row.maps]
+    for u in range(row.maps):
+        y[u] = weights[row.bias + u] if row.bias >= 0 else f4(0)
+    full(y, values[row.begin :], weights[row.weight :], row.span)
 
 
 @njit(**FREE)
 def full_layer_back(row, gradients, weights, inputs, learned, rates, eta):
-    g, x, bias = gradients[row[OUT] : row[OUT] + row[MAPS]], inputs[row[IN] :], row[BIAS]
-    if row[DOWN]:
-        d = gradients[row[IN] : row[IN] + row[SPAN]]
+    g, x, bias = gradients[row.out : row.out + row.maps], inputs[row.begin :], row.bias
+    if row.down:
+        d = gradients[row.begin : row.begin + row.span]
         d[:] = f4(0)
-        full_back(d, g, weights[row[WEIGHT] :], row[SPAN])
-    for u in range(row[MAPS]):
-        w = row[WEIGHT] + u * row[SPAN]
-        learn_row(learned[w:], rates[w:], eta * g[u], x, row[SPAN])
+        full_back(d, g, weights[row.weight :], row.span)
+    for u in range(row.maps):
+        w = row.weight + u * row.span
+        learn_row(learned[w:], rates[w:], eta * g[u], x, row.span)
         if bias >= 0:
             learned[bias + u] -= eta * rates[bias + u] * g[u]
 
@@ -150,94 +126,94 @@ def full_layer_back(row, gradients, weights, inputs, learned, rates, eta):
 @njit(**FREE)
 def rbf(row, values, weights):
     """The score is minus the penalty of eq. 7."""
-    for u in range(row[MAPS]):
-        code, penalty = weights[row[WEIGHT] + u * row[SPAN] :], f4(0)
-        for i in range(row[SPAN]):
-            away = values[row[IN] + i] - code[i]
+    for u in range(row.maps):
+        code, penalty = weights[row.weight + u * row.span :], f4(0)
+        for i in range(row.span):
+            away = values[row.begin + i] - code[i]
             penalty += away * away
-        values[row[OUT] + u] = -penalty
+        values[row.out + u] = -penalty
 
 
 @njit(**FREE)
 def rbf_back(row, values, gradients, weights, learned, rates, eta, label, second):
     """The second derivative of eq. 7, and of eq. 8, by an input is 2; so it is by a code."""
-    for i in range(row[SPAN]):
+    for i in range(row.span):
         d = f4(2) if second else f4(0)
-        for u in range(row[MAPS]):
-            w = row[WEIGHT] + u * row[SPAN] + i
+        for u in range(row.maps):
+            w = row.weight + u * row.span + i
             if second:
                 slope = f4(2) if u == label else f4(0)
             else:
-                away = values[row[IN] + i] - weights[w]
-                slope = f4(2) * gradients[row[OUT] + u] * away
+                away = values[row.begin + i] - weights[w]
+                slope = f4(2) * gradients[row.out + u] * away
                 d -= slope
             learned[w] -= eta * rates[w] * slope
-        gradients[row[IN] + i] = d
+        gradients[row.begin + i] = d
 
 
 @njit(**FREE)
-def forward(layers, links, taps, cells, shapes, values, weights):
+def forward(layers, links, taps, cells, values, weights):
     """Go up through all layers, from the image at the beginning of ``values``."""
     for number in range(len(layers)):
         row = layers[number]
-        kind, span = row[KIND], row[SPAN]
+        kind, span = row.kind, row.span
         if kind == CONVOLUTION:
             convolution(row, links, taps, values, weights)
         elif kind == SQUASH:
-            for m in range(row[MAPS]):
-                y = values[row[OUT] + m * row[BETWEEN] :]
-                squash(y, span, shapes[number, 0], shapes[number, 1])
+            for m in range(row.maps):
+                y = values[row.out + m * row.between :]
+                squash(y, span, row.amplitude, row.slope)
         elif kind == SUBSAMPLING:
             subsampling(row, values, weights)
         elif kind == FULL:
             full_layer(row, values, weights)
         elif kind == MOVE:
             for i in range(span):
-                values[row[OUT] + i] = values[cells[row[LISTED] + i]]
+                values[row.out + i] = values[cells[row.listed + i]]
         elif kind == UNIT_BIAS:
             for i in range(span):
-                values[cells[row[LISTED] + i]] += weights[row[BIAS] + i]
+                values[cells[row.listed + i]] += weights[row.bias + i]
         else:
             rbf(row, values, weights)
 
 
 @njit(**FREE)
 def backward(
-    layers, links, taps, cells, shapes, values, gradients, weights,
+    layers, links, taps, cells, values, gradients, weights,
     inputs, learned, rates, eta, label, second,
 ):  # fmt: skip
     """Go down again, and learn on the way; what goes down is computed before weights change."""
     for number in range(len(layers) - 1, -1, -1):
         row = layers[number]
-        kind, span, bias = row[KIND], row[SPAN], row[BIAS]
+        kind, span, bias = row.kind, row.span, row.bias
         if kind == CONVOLUTION:
             convolution_back(row, links, taps, gradients, weights, inputs, learned, rates, eta)
         elif kind == SQUASH:
-            for m in range(row[MAPS]):
-                begin = row[OUT] + m * row[BETWEEN]
+            for m in range(row.maps):
+                begin = row.out + m * row.between
                 g, y = gradients[begin:], values[begin:]
-                unsquash(g, y, span, shapes[number, 0], shapes[number, 1], second)
+                unsquash(g, y, span, row.amplitude, row.slope, second)
         elif kind == SUBSAMPLING:
             subsampling_back(row, values, gradients, weights, learned, rates, eta, second)
         elif kind == FULL:
             full_layer_back(row, gradients, weights, inputs, learned, rates, eta)
         elif kind == MOVE:
             for i in range(span):
-                gradients[cells[row[LISTED] + i]] = f4(0)
+                gradients[cells[row.listed + i]] = f4(0)
             for i in range(span):
-                gradients[cells[row[LISTED] + i]] += gradients[row[OUT] + i]
+                gradients[cells[row.listed + i]] += gradients[row.out + i]
         elif kind == UNIT_BIAS:
             for i in range(span):
-                g = gradients[cells[row[LISTED] + i]]
+                g = gradients[cells[row.listed + i]]
                 learned[bias + i] -= eta * rates[bias + i] * g
         else:
             rbf_back(row, values, gradients, weights, learned, rates, eta, label, second)
-        if not row[DOWN]:
+        if not row.down:
             break
 
 
 def _walk(
-    layers, links, taps, cells, shapes, values, gradients, scores_at, classes,
+    layers, links, taps, cells, values, gradients, scores_at, classes,
     images, labels, order, weights, rates, etas, criterion, j, losses, wrong, curvature, second,
 ):  # fmt: skip
     """Learn from each image of ``order``; or, with ``second``, add its second derivatives up.
@@ -250,7 +226,7 @@ def _walk(
     for t in range(len(order)):
         image, label = images[order[t]], labels[order[t]]
         values[: len(image)] = image
-        forward(layers, links, taps, cells, shapes, values, weights)
+        forward(layers, links, taps, cells, values, weights)
         scores = values[scores_at : scores_at + classes]
         best = 0
         for i in range(classes):
@@ -264,26 +240,19 @@ def _walk(
             for i in range(len(values)):
                 squares[i] = values[i] * values[i]
         backward(
-            layers, links, taps, cells, shapes, values, gradients, squared,
+            layers, links, taps, cells, values, gradients, squared,
             squares, learned, rates, eta, label, second,
         )  # fmt: skip
 
 
-_ROW, _TABLE = types.Array(f4, 1, "C"), types.Array(types.int64, 2, "C")
-_WHOLE, _DOUBLE = types.Array(types.int64, 1, "C"), types.Array(f8, 1, "C")
+_ROW, _NUMBERS = types.Array(f4, 1, "C"), types.Array(types.int64, 1, "C")
 SIGNATURE = (
-    *(
-        _TABLE,
-        _TABLE,
-        _TABLE,
-        _WHOLE,
-        types.Array(f8, 2, "C"),
-        _ROW,
-        _ROW,
-        types.int64,
-        types.int64,
-    ),
-    *(types.Array(f4, 2, "C"), _WHOLE, _WHOLE, _ROW, _ROW, _DOUBLE, types.int64, f8),
+    types.Array(from_dtype(LAYER), 1, "C"),
+    types.Array(from_dtype(LINK), 1, "C"),
+    types.Array(types.int64, 2, "C"),
+    *(_NUMBERS, _ROW, _ROW, types.int64, types.int64),
+    types.Array(f4, 2, "C"),
+    *(_NUMBERS, _NUMBERS, _ROW, _ROW, types.Array(f8, 1, "C"), types.int64, f8),
     *(_ROW, _ROW, _ROW, types.boolean),
 )
 
