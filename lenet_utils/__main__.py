@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--json", action="store_true", help=JSON)
     evaluation.set_defaults(run=_evaluate)
 
-    predict = commands.add_parser("predict", help="name the digit in each picture")
+    predict = commands.add_parser("predict", help="name the digit, or what else, in each picture")
     predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, ...")
     predict.add_argument(
         "--weights", default="lenet5-dist", metavar="WEIGHTS", help=f"{WEIGHTS}; else lenet5-dist"
@@ -206,6 +206,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
         "scaling": scaling,
         "background": str(digits.background),
         "ink": str(digits.ink),
+        "classes": json.dumps(digits.classes),
         "seed": str(options.seed),
         "epoch": str(history.best_epoch),
         "lenet_utils": __version__,
@@ -316,7 +317,8 @@ def _predict(options: argparse.Namespace) -> None:
             results.append({"image": str(path), "error": str(error)})
             unreadable += 1
             continue
-        results.append({"image": str(path), **vars(answer)})
+        told = {"digit": answer.digit, "name": answer.name, "kind": answer.kind}
+        results.append({"image": str(path), **told, "scores": answer.scores})
         if not options.json:
             print(f"{path}: {answer}")
     if options.json:

@@ -72,8 +72,13 @@ def check_kind(name: str, value: object, kind: type, hint: str = "") -> None:
         raise TypeError(f"{wanted}, got {type(value).__name__}" + (f"; {hint}" if hint else ""))
 
 
-def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
-    """Refuse anything but ``count`` int64 labels, or predictions by ``name``, from 0 to 9."""
+def check_labels(
+    labels: Tensor, count: int, name: str = "labels", classes: int | None = None
+) -> None:
+    """Refuse anything but ``count`` int64 labels, or predictions by ``name``, from 0 up.
+
+    Where it is known how many ``classes`` there are, none may be beyond the last.
+    """
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
         raise TypeError(
             f"{name} must be an int64 tensor, got {kind_of(labels)}; "
@@ -86,8 +91,9 @@ def check_labels(labels: Tensor, count: int, name: str = "labels") -> None:
         )
     _check_has_values(name, labels)
     low, high = labels.min().item(), labels.max().item()
-    if low < 0 or high > 9:
-        raise ValueError(f"{name} must be from 0 to 9, got {low} to {high}")
+    if low < 0 or (classes is not None and high >= classes):
+        wanted = "at least 0" if classes is None else f"from 0 to {classes - 1}"
+        raise ValueError(f"{name} must be {wanted}, got {low} to {high}")
 
 
 def check_one_of(name: str, value: object, known: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ REFUSED = {
     ),
     "fit nine": (
         lambda: fit(nn.Sequential(nn.Flatten(), nn.Linear(784, 9)), DIGITS, epochs=1, **QUIET),
-        r"\(N, 10\) scores .* labels up to 9, got \(1, 9\) for one image; a last layer of 10",
+        r"\(N, 10\) scores .* labels up to 9, got \(1, 9\); a last layer of 10",
     ),
     "fit mse": (
         training(criterion=nn.MSELoss(), batch_size=10),

@@ -59,6 +59,7 @@ def few(mnist):
         parts = [
             Digits(scale(stored(part.images), background, ink, size), part.labels) for part in parts
         ]
+        parts = [Digits(part.images, part.labels, data.CLASSES[name]) for part in parts]
         return Splits(*parts, background=background, ink=ink)
 
     asked = []
@@ -136,6 +137,21 @@ def test_train_passes_on_what_it_is_told(tmp_path, few):
     assert run("train", "--out", tmp_path, *options) == 0
     assert few.asked == [{"name": "fashion", "size": 32, "scaling": "unit"}]
     load_weights(LeNet5(), tmp_path / "weights.safetensors")
+
+
+def test_what_was_trained_on_clothes_tells_clothes_apart(tmp_path, capsys, mnist):
+    weights = tmp_path / "weights.safetensors"
+    options = ["--model", "lenet1", "--data", "fashion", "--epochs", 1]
+    assert run("train", "--out", tmp_path, *options) == 0
+    assert json.loads(read_metadata(weights)["classes"]) == list(data.CLASSES["fashion"])
+    capsys.readouterr()
+    assert run("evaluate", "--weights", weights) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n{name} " in shown for name in data.CLASSES["fashion"])
+    digit(mnist, 0, tmp_path / "seven.png")
+    assert run("predict", tmp_path / "seven.png", "--weights", weights, "--json") == 0
+    (answer,) = json.loads(capsys.readouterr().out)["results"]
+    assert (answer["digit"], answer["name"] in data.CLASSES["fashion"]) == (None, True)
 
 
 @pytest.mark.parametrize("name", command_line.OPTIMIZERS)
@@ -322,6 +338,7 @@ def test_predict_prints_one_object_with_an_entry_for_each_picture(mnist, tmp_pat
             {
                 "image": str(paths[1]),
                 "digit": found.digit,
+                "name": str(found.digit),
                 "kind": found.kind,
                 "scores": list(found.scores),
             },

@@ -2,12 +2,13 @@
 
 from .digits import Digits, Splits
 from .distortions import distort
-from .idx import DATASETS, DamagedFileError, read_idx
+from .idx import CLASSES, DATASETS, DamagedFileError, read_idx
 from .mnist import SCALINGS, load_mnist
 from .pictures import prepare_digit
 from .scaling import scale
 
 __all__ = [
+    "CLASSES",
     "DATASETS",
     "SCALINGS",
     "DamagedFileError",

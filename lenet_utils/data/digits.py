@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 
 from torch import Tensor
 
-from .._checks import (
-    check_images,
-    check_labels,
-)
+from .._checks import check_images, check_kind, check_labels
 
-__all__ = ["Digits", "Splits"]
+__all__ = ["Digits", "Splits", "class_names"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,21 +22,30 @@ class Digits:
     images
         ``(N, 1, H, W)`` float, float32 for models as PyTorch makes them.
     labels
-        ``(N,)`` int64, each 0 to 9.
+        ``(N,)`` int64, each the number of its class, counted from 0.
+    classes
+        The names of all classes, such as letters; None where they are called by their numbers, of
+        which there are as many as the labels need.
 
     Raises
     ------
     TypeError, ValueError
-        If either has another type or shape, if their numbers differ, if there are none, if a pixel
-        is not finite or a label is not 0 to 9.
+        If one has another type or shape, if their numbers differ, if there are none, if a pixel is
+        not finite, a label is negative, or there is no name for it.
     """
 
     images: Tensor
     labels: Tensor
+    classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         check_images(self.images)
-        check_labels(self.labels, count=len(self.images))
+        if self.classes is not None:
+            object.__setattr__(self, "classes", _names(self.classes))
+        names = self.classes
+        check_labels(
+            self.labels, count=len(self.images), classes=None if names is None else len(names)
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,7 +58,7 @@ class Digits:
                 f"digits are selected by a slice or a tensor, got {type(index).__name__}; "
                 f"write digits[torch.tensor({positions})]"
             )
-        return Digits(self.images[index], self.labels[index])
+        return Digits(self.images[index], self.labels[index], self.classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,3 +78,26 @@ class Splits:
     test: Digits
     background: float
     ink: float
+
+    @property
+    def classes(self) -> Sequence[str] | None:
+        """The names of the classes: "0" to "9" of digits, "T-shirt/top", ... of "fashion"."""
+        return self.train.classes
+
+
+def class_names(classes: Sequence[str] | None, count: int) -> list[str] | list[int]:
+    """Return what to call each of ``count`` classes: by its number, unless it has another name."""
+    numbers = list(range(count))
+    if classes is None or [*map(str, numbers)] == list(classes):
+        return numbers
+    return [*classes[:count], *map(str, numbers[len(classes) :])]
+
+
+def _names(classes: object) -> tuple[str, ...]:
+    check_kind("classes", classes, Sequence, "such as ('a', 'b', 'c')")
+    names = tuple(classes)  # type: ignore[var-annotated, arg-type]
+    for name in names:
+        check_kind("each of classes", name, str, "tuple(map(str, classes)) names them by numbers")
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"classes must have different names, at least one, got {names}")
+    return names

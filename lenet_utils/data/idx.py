@@ -15,9 +15,20 @@ from torch import Tensor
 
 from .._files import ASSETS, atomic_path
 
-__all__ = ["DATASETS", "DamagedFileError", "read_idx", "read_pixels"]
+__all__ = ["CLASSES", "DATASETS", "DIGITS", "DamagedFileError", "read_idx", "read_pixels"]
 
-DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
+DIGITS = tuple("0123456789")
+# What each data set shows, in torchvision's words.
+CLASSES: dict[str, tuple[str, ...]] = {
+    "mnist": DIGITS,
+    "fashion": (
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
+    "kmnist": ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+    "qmnist": DIGITS,
+}
+DATASETS = tuple(CLASSES)
 Pixels = tuple[Tensor, Tensor, Tensor, Tensor]
 PACKED = ASSETS / "mnist"
 REMEDY = "Install lenet_utils again, or check the repository out again."

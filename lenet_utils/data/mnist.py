@@ -22,7 +22,7 @@ from .._checks import check_one_of, check_whole, kind_of
 from .._devices import on_cpu
 from .._inputs import FIXED_SCALINGS, InputForm
 from .digits import Digits, Splits
-from .idx import DATASETS, read_pixels
+from .idx import CLASSES, DATASETS, read_pixels
 from .scaling import FIELD, SMALL, scale
 
 __all__ = ["SCALINGS", "load_mnist"]
@@ -78,7 +78,7 @@ def load_mnist(
     -------
     Splits
         For MNIST 55,000 training, 5,000 validation and 10,000 test images of shape
-        ``(N, 1, size, size)``.
+        ``(N, 1, size, size)``. ``Splits.classes`` has the names of what they show.
 
     Raises
     ------
@@ -116,7 +116,7 @@ def load_mnist(
     del train_pixels  # 47 MB less while the numbers are made
 
     def digits(pixels: Tensor, labels: Tensor) -> Digits:
-        return Digits(scale(pixels, *form), labels)
+        return Digits(scale(pixels, *form), labels, CLASSES[name])
 
     return Splits(
         train=digits(learning, train_labels[kept]),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .._files import check_regular
 
-__all__ = ["prepare_digit"]
+__all__ = ["frame_picture", "prepare_digit"]
 
 BOX, FIELD = 20, 28  # pixels: the digit's longer side, and the image around it
 CENTRE = 14  # MNIST's mean centre of mass is (14.0, 14.0), counting pixels from 0
@@ -59,6 +59,25 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
         If it is no picture, a blank one, one of specks alone, one of more than 20 million pixels or
         65,535 on a side, or a JPEG of more than 1,000 scans (100 where it has 20 million pixels).
     """
+    return torch.from_numpy(_centre(_fit(_cut_out(image), BOX)))
+
+
+def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
+    """Bring a picture of anything but a digit to the form of a Fashion-MNIST image.
+
+    As `prepare_digit`, but the longer side fills all 28 pixels, and the middle of the bounding box
+    lies in the middle (Xiao, Rasul and Vollgraf 2017, section 2).
+    """
+    thing = _fit(_cut_out(image), FIELD)
+    height, width = thing.shape
+    field = np.zeros((FIELD, FIELD), dtype=np.uint8)
+    row, column = (FIELD - height) // 2, (FIELD - width) // 2
+    field[row : row + height, column : column + width] = thing
+    return torch.from_numpy(field)
+
+
+def _cut_out(image: object) -> np.ndarray:
+    """Return the ink inside its bounding box, 0 to 1."""
     if not isinstance(image, (str, os.PathLike, Image.Image)):
         raise TypeError(
             f"image must be a path or a picture of Pillow, got {type(image).__name__}; "
@@ -66,8 +85,7 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
         )
     ink = _ink(_open(image))
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    digit = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return torch.from_numpy(_centre(_fit(digit)))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
@@ -137,10 +155,10 @@ def _ink(picture: Image.Image) -> np.ndarray:
     return np.where(ink < FAINTEST * strongest, 0, ink / strongest)
 
 
-def _fit(digit: np.ndarray) -> np.ndarray:
-    """Scale so that the longer side is 20 pixels; the triangle filter averages when it shrinks."""
+def _fit(digit: np.ndarray, side: int) -> np.ndarray:
+    """Scale so that the longer side is ``side``; the triangle filter averages when it shrinks."""
     height, width = digit.shape
-    factor = BOX / max(height, width)
+    factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     picture = Image.fromarray(np.round(digit * 255).astype(np.uint8))
     small = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)

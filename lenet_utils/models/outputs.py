@@ -13,7 +13,7 @@ from .digit_codes import RBFOutput
 from .inside import device_of, evaluating
 from .layer_kinds import find_kind
 
-__all__ = ["check_no_penalties", "criterion_for"]
+__all__ = ["check_no_penalties", "check_scores", "criterion_for"]
 
 LOOKED_AT = 2  # images that a model is run on to see what it gives out
 
@@ -53,6 +53,24 @@ def criterion_for(model: nn.Module, given: Criterion | None, images: Tensor) -> 
         return DiscriminativeLoss()
     ends = [find_kind(part) for part, out in outs.items() if out is scores]
     return criterion_behind(next((kind for kind in ends if kind is not None), None))
+
+
+def check_scores(scores: object, labels: Tensor) -> None:
+    """Refuse anything but scores of which there are enough for all ``labels``.
+
+    Raises
+    ------
+    ValueError
+        If they are something else, or fewer.
+    """
+    first, classes = int(labels.min()), 1 + int(labels.max())
+    shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or scores.shape[1] < classes:
+        hint = f", or labels - {first}, which begin with 0" if first else ""
+        raise ValueError(
+            f"model must give (N, {classes}) scores or more, for there are labels up to "
+            f"{classes - 1}, got {shape}; a last layer of {classes} outputs does{hint}"
+        )
 
 
 def check_no_penalties(model: nn.Module, images: Tensor) -> None:

@@ -13,6 +13,7 @@ from .._checks import check_callable, check_images, check_kind, check_labels
 from ..models.criteria import Criterion
 from ..models.inside import device_of, evaluating
 from ..models.layer_kinds import kind_of, known_parts
+from ..models.outputs import check_scores
 
 __all__ = ["diagonal_curvature"]
 
@@ -48,7 +49,7 @@ def diagonal_curvature(
     images, labels
         ``(N, 1, H, W)`` and ``(N,)``.
     criterion
-        Called with ``(N, 10)`` scores and labels, returns the mean loss.
+        Called with ``(N, classes)`` scores and labels, returns the mean loss.
     exact_start
         Whether to begin with the second derivatives of ``criterion`` behind RBF units, too.
 
@@ -93,6 +94,7 @@ def _curvature(
             curvature[names[id(p)]] += own[name] / len(images)
 
     scores, calls = _calls(model, images)
+    check_scores(scores, labels)
     h = None
     for place, (layer, _, x, _) in enumerate(calls):
         start = kind_of(layer).curvature_start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from statistics import NormalDist
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from .._checks import check_kind, check_labels, check_whole
 from .._inputs import warn_if_unlike
-from ..data.digits import Digits
+from ..data.digits import Digits, class_names
 from ..models.base import network_inside
 from ..models.inside import device_of, evaluating
-from ..models.outputs import check_no_penalties
+from ..models.outputs import check_no_penalties, check_scores
 
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
     import pandas as pd
@@ -35,9 +36,11 @@ class Evaluation:
     Attributes
     ----------
     scores
-        ``(N, 10)`` float32, what the model gave out.
+        ``(N, classes)`` float32, what the model gave out.
     labels
         ``(N,)`` int64, the truth.
+    classes
+        Their names, which the tables below have; None where they are called by their numbers.
 
     Raises
     ------
@@ -47,12 +50,13 @@ class Evaluation:
 
     scores: Tensor
     labels: Tensor
+    classes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         check_kind("scores", self.scores, Tensor, "what a model gave out")
         shape = tuple(self.scores.shape)
         if len(shape) != 2 or 0 in shape:
-            raise ValueError(f"scores must be (N, 10), a column for each class, got {shape}")
+            raise ValueError(f"scores must be (N, classes), a column for each class, got {shape}")
         check_labels(self.labels, count=len(self.scores))
         classes = int(self.labels.max()) + 1  # at least: two are enough where two are told apart
         if shape[1] < classes:
@@ -128,13 +132,14 @@ class Evaluation:
 
     @property
     def confusion(self) -> pd.DataFrame:
-        """``(10, 10)`` counts, a row for each true class and a column for each predicted one."""
+        """Counts, a row for each true class and a column for each predicted one."""
         import pandas as pd
 
         classes = self.scores.shape[1]
         pairs = self.labels * classes + self.predictions
         counts = torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-        frame = pd.DataFrame(counts.numpy())
+        names = class_names(self.classes, classes)
+        frame = pd.DataFrame(counts.numpy(), index=names, columns=names)
         return frame.rename_axis(index="true", columns="predicted")
 
     @property
@@ -144,11 +149,12 @@ class Evaluation:
 
         confusion = self.confusion.to_numpy()
         right, true, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-        frame = pd.DataFrame({"digits": true, "errors": true - right})
+        names = class_names(self.classes, len(confusion))
+        frame = pd.DataFrame({"digits": true, "errors": true - right}, index=names)
         frame["error_rate"] = frame["errors"] / frame["digits"]
-        frame["precision"] = right / pd.Series(predicted)  # NaN for a class never predicted
-        frame["recall"] = right / pd.Series(true)
-        frame["f1"] = 2 * right / pd.Series(true + predicted)
+        for name, of in {"precision": predicted, "recall": true}.items():
+            frame[name] = right / pd.Series(of, names)  # NaN for a class never predicted, or absent
+        frame["f1"] = 2 * right / pd.Series(true + predicted, names)
         return frame.rename_axis(index="class")
 
 
@@ -158,8 +164,9 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     Parameters
     ----------
     model
-        Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores. It is left in the mode it was in.
-        Of images that a network of this package is not for, an `InputWarning` tells.
+        Takes ``(N, 1, H, W)`` images, gives a score for each class, ``(N, classes)``. It is left
+        in the mode it was in. Of images that a network of this package is not for, an
+        `InputWarning` tells.
     digits
         What it is to read.
 
@@ -174,7 +181,8 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     FloatingPointError
         If the model gives out NaN.
     ValueError
-        If it gives out the penalties of RBF units, of which the smallest is the answer.
+        If it gives out the penalties of RBF units, of which the smallest is the answer, or has
+        fewer scores than the labels need.
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     check_kind("digits", digits, Digits, "load_mnist().test is one")
@@ -187,8 +195,10 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
 
 def scores_of(model: nn.Module, digits: Digits) -> Evaluation:
     """Do what `evaluate` does, without a look at what the images are like."""
-    device = device_of(model)
+    device, scores = device_of(model), []
     with evaluating(model):
-        batches = digits.images.split(BATCH)
-        scores = torch.cat([model(batch.to(device)) for batch in batches])
-    return Evaluation(scores.cpu(), digits.labels.cpu())
+        for batch in digits.images.split(BATCH):
+            scores.append(model(batch.to(device)))
+            if len(scores) == 1:  # to learn it now, and not after all of them
+                check_scores(scores[0], digits.labels)
+    return Evaluation(torch.cat(scores).cpu(), digits.labels.cpu(), digits.classes)

@@ -14,7 +14,7 @@ from ..data.digits import Digits
 from ..models.base import layer_label
 from ..models.criteria import Criterion
 from ..models.inside import device_of
-from ..models.outputs import criterion_for
+from ..models.outputs import check_scores, criterion_for
 
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
     import pandas as pd
@@ -39,8 +39,8 @@ def layer_gradient_norms(
     digits
         One batch, taken as a whole.
     criterion
-        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the loss; None for what `fit`
-        would take.
+        Called with ``(N, classes)`` scores and ``(N,)`` labels, returns the loss; None for what
+        `fit` would take.
 
     Returns
     -------
@@ -58,7 +58,9 @@ def layer_gradient_norms(
     device = device_of(twin)
     devices = range(torch.cuda.device_count())
     with torch.random.fork_rng(devices), torch.enable_grad():  # dropout draws
-        criterion(twin(digits.images.to(device)), digits.labels.to(device)).backward()
+        scores = twin(digits.images.to(device))
+        check_scores(scores, digits.labels)
+        criterion(scores, digits.labels.to(device)).backward()
     norms = {layer_label(name): _gradient_norm(layer) for name, layer in twin.named_children()}
     return pd.Series(norms, name="gradient_norm").rename_axis("layer")
 

@@ -1,4 +1,4 @@
-"""Naming the digit in a picture, with weights of one's own or those that travel with the package.
+"""Naming what a picture shows, with weights of one's own or those that travel with the package.
 
 The latter are "lenet1", "lenet5" and "lenet5-dist", which has learned from distorted digits and
 makes the fewest errors of the three: see `LeNet.from_pretrained`.
@@ -6,6 +6,7 @@ makes the fewest errors of the three: see `LeNet.from_pretrained`.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from typing import Literal
 import torch
 from PIL import Image
 
-from .._checks import check_finite
+from .._checks import check_finite, check_one_of
 from .._devices import on_cpu
 from .._inputs import InputForm
-from ..data.pictures import prepare_digit
+from ..data.digits import class_names
+from ..data.idx import CLASSES, DIGITS
+from ..data.pictures import frame_picture, prepare_digit
 from ..data.scaling import scale
 from ..models.base import WEIGHTS, LeNet
 from ..models.criteria import squared_error
@@ -31,32 +34,43 @@ PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 # which network they are. The network knows what its images were like.
 _ROWS = {"LeNet-1 [16x16]": "lenet1", "LeNet-5": "lenet5", "LeNet-5 [dist]": "lenet5"}
 _OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
-OF_DIGITS = ("mnist", "qmnist")  # of the data sets; the others' ten classes have other names
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network reads in one picture; as text, the digit and how sure the network is.
+    """What a network reads in one picture; as text, its name and how sure the network is.
 
     Attributes
     ----------
     digit
-        0 to 9.
+        0 to 9; None of a network that has learned something else than digits, see ``name``.
     kind
         What the scores are: "probability", which add up to 1, or "output" of a network that was
         trained towards +1 for the digit and -1 for the others.
     scores
-        Ten, one for each digit.
+        One for each class, as many as the network has outputs.
+    classes
+        The names of the classes, those of the digits by default.
     """
 
-    digit: int
+    digit: int | None
     kind: Literal["probability", "output"]
     scores: tuple[float, ...]
+    classes: tuple[str, ...] = DIGITS
+
+    @property
+    def name(self) -> str:
+        """The name of the class with the largest score: "7", or "Ankle boot"."""
+        return self._best_first()[0][0]
 
     def __str__(self) -> str:
-        second = max((score, -d) for d, score in enumerate(self.scores) if d != self.digit)
-        best = f"{self.digit} ({self.kind} {self.scores[self.digit]:.3f}, next {-second[1]}"
-        return f"{best} with {second[0]:.3f})"
+        (name, score), *others = self._best_first()
+        then = f", next {others[0][0]} with {others[0][1]:.3f}" if others else ""
+        return f"{name} ({self.kind} {score:.3f}{then})"
+
+    def _best_first(self) -> list[tuple[str, float]]:
+        names = map(str, class_names(self.classes, len(self.scores)))
+        return sorted(zip(names, self.scores, strict=True), key=lambda pair: -pair[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,12 +84,19 @@ class Trained:
     model
         The network; ``model.input`` says what its images must be like.
     notes
-        What is kept with the weights: the model's name, data, scaling, and more.
+        What is kept with the weights: the model's name, data, scaling, and more; ``classes``, where
+        it is there, has the names of the classes as a list in JSON.
     """
 
     name: str
     model: LeNet
     notes: Mapping[str, str]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of what the network tells apart."""
+        kept = self.notes.get("classes")
+        return tuple(json.loads(kept)) if kept else CLASSES[self.notes["data"]]
 
 
 @on_cpu
@@ -114,12 +135,22 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
         check_finite("background", background)
         check_finite("ink", ink)
         digit = int(notes.get("digit", min(MODELS[notes["model"]].size, 28)))
+        _check_classes(notes)
     except ValueError as error:
         raise ValueError(f"{path} has notes that cannot be right: {error}") from error
     model = MODELS[notes["model"]]().float()
     load_weights(model, path)
     model.trained_on = InputForm(background, ink, model.size, digit)
     return Trained(os.fspath(weights), model.eval(), notes)
+
+
+def _check_classes(notes: Mapping[str, str]) -> None:
+    if "classes" not in notes:  # files from before there were names
+        check_one_of("data", notes["data"], CLASSES)
+        return
+    names = json.loads(notes["classes"])
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"classes must be a list of names, got {notes['classes']!r}")
 
 
 def _completed(notes: Mapping[str, str]) -> dict[str, str]:
@@ -137,10 +168,15 @@ def predict(
 ) -> Prediction:
     """Name the digit in a picture, which `prepare_digit` brings to MNIST's form.
 
+    Weights that have learned something else, as Fashion-MNIST's clothes, name one of that. For them
+    the picture is cut out, scaled to 28 pixels on its longer side and put in the middle, as Xiao,
+    Rasul and Vollgraf (2017, section 2) did with theirs.
+
     Parameters
     ----------
     image
-        A picture of one digit, or the path of one in any format Pillow reads.
+        A picture of one digit, or whatever the weights are for, or the path of one in any format
+        Pillow reads.
     weights
         What `load_trained` takes: "lenet1", "lenet5", "lenet5-dist", or a file written by
         ``python -m lenet_utils train``. For many pictures, what it returns: loaded once.
@@ -148,7 +184,7 @@ def predict(
     Returns
     -------
     Prediction
-        The digit, and ten scores.
+        The digit, or the name of what else it is, and a score for each class.
 
     Raises
     ------
@@ -159,26 +195,22 @@ def predict(
     TypeError
         If an argument is of another kind.
     ValueError
-        If there is no digit in the picture, or the weights are not those of one of the networks, or
-        have learned something else than digits.
+        If there is nothing in the picture, or the weights are not those of one of the networks.
     """
     trained = weights if isinstance(weights, Trained) else load_trained(weights)
-    if trained.notes["data"] not in OF_DIGITS:
-        raise ValueError(
-            f"the weights {trained.name} have learned {trained.notes['data']!r}, whose classes are "
-            f"no digits; take weights trained on {' or '.join(OF_DIGITS)}"
-        )
-    digit = scale(prepare_digit(image)[None], *trained.model.input)
+    classes = trained.classes
+    prepare = prepare_digit if classes == DIGITS else frame_picture
     with torch.inference_mode():
-        scores = trained.model(digit)[0].double()
+        scores = trained.model(scale(prepare(image)[None], *trained.model.input))[0].double()
     if scores.isnan().any():
         raise FloatingPointError(
             f"the network of {trained.name} answered with NaN. Most likely its training diverged: "
             "train it anew, with a tenth of the learning rate."
         )
+    digit = int(scores.argmax()) if classes == DIGITS else None
     if trained.model.criterion is squared_error:  # targets of +1 and -1: no probabilities
-        return Prediction(int(scores.argmax()), "output", tuple(scores.tolist()))
-    return Prediction(int(scores.argmax()), "probability", tuple(scores.softmax(dim=0).tolist()))
+        return Prediction(digit, "output", tuple(scores.tolist()), classes)
+    return Prediction(digit, "probability", tuple(scores.softmax(dim=0).tolist()), classes)
 
 
 def _known() -> str:

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from .._seeding import seeded
 from ..models.criteria import Criterion
 from ..models.inside import evaluating
+from ..models.outputs import check_scores
 from . import parallel
 from .settings import Settings
 
@@ -88,15 +89,9 @@ def try_out(settings: Settings) -> None:
     """
     train, model = settings.train, settings.model
     sets = [train] if settings.validation is None else [train, settings.validation]
-    classes = 1 + max(int(digits.labels.max()) for digits in sets)
     with seeded(settings.seed), evaluating(model):
         scores = model(train.images[:1])
-    shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-    if not isinstance(scores, Tensor) or scores.ndim != 2 or scores.shape[1] < classes:
-        raise ValueError(
-            f"model must give (N, {classes}) scores or more, for there are labels up to "
-            f"{classes - 1}, got {shape} for one image; a last layer of {classes} outputs does"
-        )
+    check_scores(scores, torch.cat([digits.labels for digits in sets]))
     # Of as many rows as columns, or of one, some criteria make something wrong instead of an error.
     rows = 3 if scores.shape[1] == 2 else 2
     try:

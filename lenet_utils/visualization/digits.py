@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from .._checks import check_kind, check_labels, check_whole
-from ..data.digits import Digits
+from ..data.digits import Digits, class_names
 from ..training.evaluation import Evaluation
 from .style import COLORS, WIDTH, full_figure, new_figure
 
@@ -21,6 +21,9 @@ __all__ = ["confusion_matrix", "digit_grid"]
 WRONG = "#d55e00"  # of mistakes; not one of COLORS, which a fork may change for its layers
 LEAST_COLUMNS = 4  # fewer digits are not drawn larger
 LABEL = 0.2  # inches, for the label over a digit
+LONG_LABEL = 0.3  # the same in two lines, where classes have longer names than these letters
+LETTERS = 3
+MOST_COUNTS = 14  # classes, whose counts can still be read in a confusion matrix
 MARGIN = 0.04  # around an image, of its side
 
 
@@ -34,10 +37,12 @@ def digit_grid(
 ) -> Figure:
     """Draw digits as ink on paper, with their labels; a wrong answer as "true→predicted", framed.
 
+    Where ``digits.classes`` has names, these are the labels. Colours are drawn as their mean.
+
     Parameters
     ----------
     digits
-        ``(N, 1, H, W)`` images with ``(N,)`` labels.
+        ``(N, C, H, W)`` images with ``(N,)`` labels.
     predictions
         ``(N,)`` int64, such as ``evaluate(model, digits).predictions``.
     columns
@@ -98,22 +103,28 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     fig, axes = new_figure(figsize=(WIDTH, WIDTH))
     ax, most = axes[0, 0], max(1, mistakes.max())
     look = {"cmap": "YlOrBr", "vmin": 0, "vmax": 1.2 * most, "cbar": False, "square": True}
-    sns.heatmap(counts, mask=mistakes == 0, annot=True, fmt="d", ax=ax, **look)
-    for digit, count in enumerate(np.diag(counts)):
-        ax.text(digit + 0.5, digit + 0.5, count, ha="center", va="center", fontsize=9)
+    readable = len(counts) <= MOST_COUNTS
+    sns.heatmap(counts, mask=mistakes == 0, annot=readable, fmt="d", ax=ax, **look)
+    for place, count in enumerate(np.diag(counts) if readable else ()):
+        ax.text(place + 0.5, place + 0.5, count, ha="center", va="center", fontsize=9)
     ax.set(xlabel="Predicted", ylabel="True")
     ax.tick_params(length=0, labelrotation=0)
+    if max(len(str(name)) for name in counts) > LETTERS:
+        ax.tick_params("x", labelrotation=90)
     ax.grid(False)
-    ax.hlines(range(11), 0, 10, color=COLORS["input"], lw=0.4, alpha=0.5)
-    ax.vlines(range(11), 0, 10, color=COLORS["input"], lw=0.4, alpha=0.5)
+    lines = range(len(counts) + 1)
+    ax.hlines(lines, 0, len(counts), color=COLORS["input"], lw=0.4, alpha=0.5)
+    ax.vlines(lines, 0, len(counts), color=COLORS["input"], lw=0.4, alpha=0.5)
     return fig
 
 
 def _draw_digits(digits: Digits, answers: Tensor, columns: int) -> Figure:
     rows, side = math.ceil(len(digits) / columns), WIDTH / max(columns, LEAST_COLUMNS)
-    pitch = 1 + LABEL / side  # from row to row, in images
+    names = class_names(digits.classes, 1 + int(max(digits.labels.max(), answers.max())))
+    long = max(len(str(name)) for name in names) > LETTERS
+    pitch = 1 + (LONG_LABEL if long else LABEL) / side  # from row to row, in images
     fig, ax = full_figure(side * columns, side * pitch * rows)
-    images = digits.images[:, 0].cpu().numpy()
+    images = digits.images.mean(dim=1).cpu().numpy()
     shades = {"cmap": "Greys", "vmin": images.min(), "vmax": images.max()}
     answered = zip(images, digits.labels.tolist(), answers.tolist(), strict=True)
     for i, (image, label, answer) in enumerate(answered):
@@ -124,8 +135,10 @@ def _draw_digits(digits: Digits, answers: Tensor, columns: int) -> Figure:
         ax.imshow(image, extent=(left, right, bottom, top), **shades)
         frame: dict[str, Any] = {"edgecolor": color, "linewidth": 2 if wrong else 0.5}
         ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, **frame))
-        title = f"{label}→{answer}" if wrong else str(label)
+        arrow = f"{chr(10) if long else ''}→{names[answer]}" if wrong else ""
+        title = f"{names[label]}{arrow}"
         look: dict[str, Any] = {"color": WRONG, "fontweight": "bold"} if wrong else {}
+        look |= {"fontsize": 7} if long else {}
         ax.text((left + right) / 2, top - 0.03, title, ha="center", va="bottom", **look)
     ax.set(xlim=(0, columns), ylim=(rows * pitch, 0))
     return fig

@@ -13,6 +13,8 @@ from refusing import DIGITS, IMAGES, LABELS, spoiled
 
 from lenet_utils import Digits
 
+NAMES = [f"class {number}" for number in range(10)]
+
 
 @pytest.mark.parametrize(
     ("images", "error", "message"),
@@ -38,8 +40,7 @@ def test_images_of_a_wrong_kind_are_refused(images, error, message):
         (LABELS.int(), TypeError, r"got torch.int32; try torch.as_tensor\(labels\)"),
         (LABELS[:2], ValueError, r"one entry for each of the 3 images, got shape \(2,\)"),
         (LABELS[:, None], ValueError, r"got shape \(3, 1\)"),
-        (torch.tensor([0, 10, 2]), ValueError, "labels must be from 0 to 9, got 0 to 10"),
-        (torch.tensor([0, -1, 2]), ValueError, "labels must be from 0 to 9, got -1 to 2"),
+        (torch.tensor([0, -1, 2]), ValueError, "labels must be at least 0, got -1 to 2"),
     ],
 )
 def test_labels_of_a_wrong_kind_are_refused(labels, error, message):
@@ -76,11 +77,34 @@ def test_digits_are_refused_exactly_where_a_pixel_is_not_finite(images):
 @given(arrays(np.int64, 4, elements=st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 11)))
 def test_digits_are_refused_exactly_where_a_label_is_none(labels):
     images = torch.zeros(4, 1, 2, 2)
-    if ((labels >= 0) & (labels <= 9)).all():
-        assert Digits(images, torch.from_numpy(labels)).labels.tolist() == labels.tolist()
-    else:
-        with pytest.raises(ValueError, match="from 0 to 9"):
-            Digits(images, torch.from_numpy(labels))
+    for classes, least in ((None, 2**63), (NAMES, 10)):
+        if ((labels >= 0) & (labels < least)).all():
+            digits = Digits(images, torch.from_numpy(labels), classes)
+            assert digits.labels.tolist() == labels.tolist()
+        else:
+            with pytest.raises(ValueError, match="from 0 to 9" if classes else "at least 0"):
+                Digits(images, torch.from_numpy(labels), classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "message"),
+    [
+        (5, TypeError, r"classes must be of type Sequence, got int; such as \('a'"),
+        ([1, 2], TypeError, r"each of classes must be .* got int; tuple\(map\(str, classes"),
+        (["a", "a"], ValueError, r"different names, at least one, got \('a', 'a'\)"),
+        ([], ValueError, r"different names, at least one, got \(\)"),
+        ("abcdefghi", ValueError, "labels must be from 0 to 8, got 0 to 9"),
+    ],
+)
+def test_classes_that_are_no_names_are_refused(classes, error, message):
+    with pytest.raises(error, match=message):
+        Digits(IMAGES, LABELS, classes)
+
+
+def test_a_part_keeps_the_names_of_all_classes():
+    digits = Digits(IMAGES, LABELS, "abcdefghij")
+    assert digits[:1].classes == tuple("abcdefghij")
+    assert Digits(IMAGES, LABELS)[:1].classes is None
 
 
 @given(SEEDS, st.slices(12))

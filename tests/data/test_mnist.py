@@ -9,9 +9,10 @@ import platformdirs
 import pytest
 import torch
 from PIL import Image
+from torchvision.datasets import KMNIST, MNIST, FashionMNIST
 
 from lenet_utils import LeNet1, LeNet5, LeNet1989, load_mnist, scale
-from lenet_utils.data import idx
+from lenet_utils.data import CLASSES, idx
 
 # sha256 of the original, unpacked files.
 ORIGINALS = {
@@ -285,6 +286,16 @@ def test_standard_scaling_needs_no_full_ink(sixty):
     images = torch.cat([splits.train.images, splits.validation.images])
     assert images.mean().item() == pytest.approx(0, abs=1e-3)
     assert images.std().item() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_each_data_set_has_the_names_of_its_classes(sixty, name):
+    """Against torchvision's, which has MNIST's as "0 - zero"."""
+    known = {"mnist": MNIST, "qmnist": MNIST, "fashion": FashionMNIST, "kmnist": KMNIST}[name]
+    splits = load_mnist(name, validation=10)
+    names = [text.partition(" - ")[0] for text in known.classes]
+    assert list(splits.classes) == names
+    assert splits.validation.classes == splits.test.classes == splits.classes
 
 
 def test_the_cache_is_the_users_own_or_the_one_asked_for(sixty, tmp_path):

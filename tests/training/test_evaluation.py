@@ -12,6 +12,8 @@ from torch import nn
 
 from lenet_utils import Digits, Evaluation, LeNet1, evaluate
 
+LETTERS = Digits(IMAGES, torch.tensor([1, 26, 3]))  # as EMNIST numbers them
+
 
 @pytest.fixture(scope="module")
 def result():
@@ -113,6 +115,32 @@ def test_per_class_figures_are_those_counted_by_hand(result, answers):
         else:
             assert row.f1 == 0
     assert table.errors.sum() == result.errors
+
+
+@pytest.mark.parametrize("count", [2, 26, 95])
+def test_any_number_of_classes_is_counted_under_its_names(count):
+    """Letters, the paper's 95 characters: against a loop; the last label is never there."""
+    names = [f"class {number}" for number in range(count)]
+    labels, model = torch.randint(count - 1, (300,)), Lookup()
+    scores = torch.randn(300, count)
+    scores[range(300), labels] += 2
+    result = evaluate(model, Digits(scores[:, None, None], labels, names))
+    pairs = list(zip(labels.tolist(), scores.argmax(1).tolist(), strict=True))
+    assert result.errors == sum(true != predicted for true, predicted in pairs)
+    assert list(result.confusion.index) == list(result.confusion.columns) == names
+    for true, predicted in {*pairs}:
+        found = result.confusion.loc[names[true], names[predicted]]
+        assert found == pairs.count((true, predicted))
+    assert result.per_class.loc[names[0], "digits"] == labels.tolist().count(0)
+    assert math.isnan(result.per_class.loc[names[-1], "recall"])
+    assert result.top_k_accuracy(count) == 1
+
+
+def test_an_output_without_a_name_is_called_by_its_number():
+    """A blank beside ten digits, or a network with more outputs than there are classes."""
+    result = Evaluation(torch.eye(3), torch.tensor([0, 1, 1]), ["a", "b"])
+    assert list(result.confusion.columns) == ["a", "b", "2"]
+    assert Evaluation(torch.eye(2), torch.tensor([0, 1]), "01").confusion.loc[1, 1] == 1
 
 
 @pytest.mark.parametrize("k", range(1, 11))
@@ -236,7 +264,7 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
         "evaluate scores": (
             lambda: evaluate(nn.Flatten(0), DIGITS),
-            r"scores must be \(N, 10\), a column for each class, got",
+            r"must give \(N, 10\) scores or more, .* labels up to 9, got \(2352,\); a last",
         ),
         "evaluation kind": (
             lambda: Evaluation([1], LABELS),
@@ -245,9 +273,16 @@ test_what_cannot_be_right_is_refused = refusals(
         "evaluation shape": (lambda: Evaluation(SCORES[:, :9], LABELS), r"\(N, 10\), .* \(3, 9\)"),
         "evaluation empty": (
             lambda: Evaluation(SCORES[:0], LABELS[:0]),
-            r"\(N, 10\), .* \(0, 10\)",
+            r"\(N, classes\), .* \(0, 10\)",
         ),
-        "evaluation labels": (lambda: Evaluation(SCORES, LABELS + 1), "from 0 to 9, got 1 to 10"),
+        "evaluation labels": (
+            lambda: Evaluation(SCORES, LABELS + 1),
+            r"\(N, 11\), a column for each class, got \(3, 10\)",
+        ),
+        "evaluate letters": (
+            lambda: evaluate(nn.Sequential(nn.Flatten(), nn.Linear(784, 26)), LETTERS),
+            r"\(N, 27\) .* up to 26, got \(3, 26\); a last layer of 27 .* or labels - 1, which",
+        ),
     }
 )
 

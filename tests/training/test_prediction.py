@@ -1,5 +1,6 @@
 """Naming the digit in a picture: with each of the weights that travel, and with one's own."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from lenet_utils import (
     save_weights,
     scale,
 )
+from lenet_utils.data import CLASSES
 from lenet_utils.models.base import WEIGHTS
-from lenet_utils.training import PRETRAINED, load_trained
+from lenet_utils.training import PRETRAINED, Trained, load_trained
 
 NOTES = {
     "model": "lenet1",
@@ -129,6 +131,10 @@ def test_a_prediction_tells_the_digit_and_the_next_best():
         ({"model": "lenet7"}, "does not say which network it holds; was it made by train"),
         ({"model": "lenet5"}, "does not fit this LeNet5"),
         ({"row": "LeNet-5"}, "does not fit this LeNet5"),
+        ({"data": "letters"}, "notes that cannot be right: data must be one of 'mnist', "),
+        ({"classes": "5"}, "notes that cannot be right: classes must be a list of names, got '5'"),
+        ({"classes": "[1]"}, "classes must be a list of names"),
+        ({"classes": "["}, "notes that cannot be right: "),
     ],
 )
 def test_notes_that_cannot_be_right_are_refused_with_the_file(tmp_path, change, message):
@@ -172,8 +178,42 @@ def test_a_picture_without_a_digit_is_refused():
         predict([1, 2])
 
 
+# --- other things than digits --------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("data", ["fashion", "kmnist"])
-def test_weights_of_other_things_read_no_digits(pictures, tmp_path, data):
+def test_weights_of_other_things_name_them_and_read_no_digits(tmp_path, data):
+    """Of a bag, drawn: cut out, 28 pixels on its longer side, in the middle."""
+    picture = Image.new("L", (200, 300), "white")
+    picture.paste(90, (40, 60, 180, 200))  # 140 x 140
+    picture.paste(90, (40, 40, 60, 60))  # a handle at its left: 140 wide, 160 high in all
     save_weights(LeNet1(), tmp_path / "weights", {**NOTES, "data": data})
-    with pytest.raises(ValueError, match=f"have learned '{data}', whose classes are no digits"):
-        predict(pictures[0][0], tmp_path / "weights")
+    trained, seen = load_trained(tmp_path / "weights"), []
+    trained.model.register_forward_pre_hook(lambda model, given: seen.append(given[0].clone()))
+    found = predict(picture, trained)
+    assert found.digit is None
+    assert found.name == CLASSES[data][max(range(10), key=found.scores.__getitem__)]
+    assert str(found).startswith(f"{found.name} (output ")
+    inked = (seen[0][0, 0] > 0.5).nonzero()
+    assert inked.amin(0).tolist() == [0, 2]  # 160 to 28 pixels, 140 to 24.5
+    assert inked.amax(0).tolist() == [27, 25]
+
+
+def test_the_names_travel_with_the_weights(tmp_path):
+    names = [*"abcdefghij"]
+    save_weights(LeNet1(), tmp_path / "weights", {**NOTES, "classes": json.dumps(names)})
+    trained = load_trained(tmp_path / "weights")
+    picture = Image.new("L", (40, 50), 250)
+    picture.paste(10, (8, 8, 30, 12))
+    found = predict(picture, trained)
+    assert trained.classes == found.classes == tuple(names)
+    assert (found.digit, found.name in names) == (None, True)
+
+
+def test_letters_of_a_network_with_26_outputs_are_named(pictures):
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    model = LeNet5(output=torch.nn.Linear(84, 26))
+    trained = Trained("mine", model, {"data": "letters", "classes": json.dumps([*letters])})
+    found = predict(pictures[0][0], trained)
+    assert len(found.scores) == 26
+    assert found.name == letters[max(range(26), key=found.scores.__getitem__)]

@@ -1,5 +1,6 @@
 """Figures: what they show, what they refuse, and that they leave nothing behind."""
 
+import io
 import math
 
 import matplotlib.pyplot as plt
@@ -24,6 +25,7 @@ from lenet_utils import (
     layer_outputs,
 )
 from lenet_utils import visualization as v
+from lenet_utils.data import CLASSES
 from lenet_utils.training import Evaluation, History
 from lenet_utils.training.history import EPOCH_COLUMNS, STEP_COLUMNS
 from lenet_utils.visualization.style import recolored
@@ -134,6 +136,25 @@ def test_limit_and_columns(digits):
     assert len(places) == 5
     assert len({left for left, *_ in places}) == 2
     assert len({top for *_, top in places}) == 3
+
+
+def test_classes_with_names_are_drawn_by_them():
+    digits = Digits(torch.rand(6, 3, 8, 8), LABELS, CLASSES["fashion"])
+    shown = texts(v.digit_grid(digits, ANSWERS))
+    expected = ["Dress", "Trouser\n→Sneaker", "Coat", "Trouser", "Sandal\n→Shirt", "Ankle boot"]
+    assert shown == expected
+    fig = v.confusion_matrix(Evaluation(torch.eye(10)[ANSWERS], LABELS, CLASSES["fashion"]))
+    for axis in (fig.axes[0].xaxis, fig.axes[0].yaxis):
+        assert [text.get_text() for text in axis.get_ticklabels()] == list(CLASSES["fashion"])
+
+
+@pytest.mark.parametrize("count", [26, 95])
+def test_confusion_of_many_classes_is_colour_alone(count):
+    labels = torch.arange(count)
+    fig = v.confusion_matrix(Evaluation(torch.eye(count).roll(1, 0), labels))
+    assert texts(fig) == []
+    assert fig.axes[0].get_xlim() == (0, count)
+    fig.savefig(io.BytesIO())
 
 
 def test_digit_grid_refuses(digits):
@@ -367,8 +388,8 @@ test_what_cannot_be_right_is_refused = refusals(
         "norms": (lambda: v.gradient_norms(pd.DataFrame()), "norms must be finite"),
         "grid limit": (lambda: v.digit_grid(DIGITS, limit=-1), "limit must be .* got -1"),
         "grid answers": (
-            lambda: v.digit_grid(DIGITS, THREE + 1),
-            "predictions must be from 0 to 9",
+            lambda: v.digit_grid(DIGITS, THREE - 1),
+            "predictions must be at least 0, got -1",
         ),
         "kernels of 0": (lambda: v.kernels(IMAGES), "not 0 everywhere"),
         "functions": (
