@@ -17,7 +17,7 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse anything but a non-empty, finite float tensor of shape ``(N, 1, H, W)``."""
+    """Refuse anything but a non-empty, finite float tensor of shape ``(N, C, H, W)``."""
     if not isinstance(images, Tensor):
         raise TypeError(
             f"images must be a float tensor, got {type(images).__name__}; torch.as_tensor makes a "
@@ -25,8 +25,8 @@ def check_images(images: Tensor) -> None:
         )
     if not images.is_floating_point():
         raise TypeError(
-            f"images must be a float tensor, got {images.dtype}; lenet_utils.scale turns bytes "
-            "into one"
+            f"images must be a float tensor, got {images.dtype}; lenet_utils.scale turns (N, H, W) "
+            "bytes into one, and pads it by the background"
         )
     if images.dtype not in FLOATS or images.layout != torch.strided or images.is_nested:
         kind = "nested" if images.is_nested else f"{images.layout} of {images.dtype}"
@@ -35,11 +35,14 @@ def check_images(images: Tensor) -> None:
             "images.to_dense() and images.float() make one"
         )
     _check_has_values("images", images)
-    if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
-        coloured = images.ndim == 4 and images.shape[1] in (3, 4)
-        hint = "; images[:, :3].mean(dim=1, keepdim=True) makes colours grey" if coloured else ""
-        shape = tuple(images.shape)
-        raise ValueError(f"images must be a non-empty (N, 1, H, W), got {shape}{hint}")
+    colours_last = images.ndim == 4 and images.shape[3] in (1, 3, 4) and images.shape[1] > 4
+    if images.ndim != 4 or 0 in images.shape or colours_last:
+        hint = "images[:, None] makes one of (N, H, W)" if images.ndim == 3 else ""
+        hint = "images.permute(0, 3, 1, 2) puts the channels first" if colours_last else hint
+        raise ValueError(
+            "images must be a non-empty (N, C, H, W), where C is 1 for grey and 3 for colours, got "
+            f"{tuple(images.shape)}" + (f"; {hint}" if hint else "")
+        )
     # Two numbers instead of a mask as large as the images: a NaN becomes both of them.
     if not all(torch.isfinite(extreme) for extreme in images.aminmax()):
         raise ValueError("images must be finite, got NaN or infinity; look for a division by zero")

@@ -35,16 +35,21 @@ class InputForm(NamedTuple):
         Height and width of the images.
     digit
         Side to which the 28x28 digits in them were brought before they were framed: 28, or 16.
+    channels
+        1 for grey images, 3 for colours.
     """
 
     background: float
     ink: float
     size: int
     digit: int
+    channels: int = 1
 
     @property
     def as_loaded(self) -> str:
         """Return how `load_mnist` is asked for such images, as code."""
+        if self.channels > 1:
+            return "load_mnist(for_=model)"
         digit = ", digit=16" if self.digit == 16 != self.size else ""
         known = [name for name, pair in FIXED_SCALINGS.items() if pair == self[:2]]
         scaling = f', scaling="{known[0]}"' if known and known[0] != "1998" else ""

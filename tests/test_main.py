@@ -52,7 +52,7 @@ def few(mnist):
         background, ink = (-1.0, 1.0) if scaling == "signed" else (-0.1, 1.175)
         if for_ is not None:
             asked.append({"name": name, "for_": for_.input})
-            background, ink, size, _ = for_.input
+            background, ink, size, *_ = for_.input
         else:
             asked.append({"name": name, "size": size, "scaling": scaling})
         parts = [mnist.train[:600], mnist.validation[:200], mnist.test[:200]]
@@ -275,7 +275,7 @@ def test_every_network_can_be_trained_judged_and_used(
     assert run("train", "--model", name, "--epochs", 1, "--out", tmp_path) == 0
     weights = tmp_path / "weights.safetensors"
     assert run("evaluate", "--weights", weights) == 0
-    form = (-1.0, 1.0, 16, 16) if scaling == "signed" else (-0.1, 1.175, 32, 28)
+    form = (-1.0, 1.0, 16, 16, 1) if scaling == "signed" else (-0.1, 1.175, 32, 28, 1)
     asked = [{"size": size, "scaling": scaling}, {"for_": form}]
     assert few.asked == [{"name": "mnist", **options} for options in asked]
     digit(mnist, 0, tmp_path / "seven.png")

@@ -20,7 +20,7 @@ class Digits:
     Attributes
     ----------
     images
-        ``(N, 1, H, W)`` float, float32 for models as PyTorch makes them.
+        ``(N, C, H, W)`` float, float32 for models as PyTorch makes them; C is 1 for grey images.
     labels
         ``(N,)`` int64, each the number of its class, counted from 0.
     classes

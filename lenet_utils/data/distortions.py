@@ -33,7 +33,7 @@ def distort(
     Parameters
     ----------
     images
-        ``(N, 1, H, W)`` float, all with one background value: the smallest. In half precision
+        ``(N, C, H, W)`` float, all with one background value: the smallest. In half precision
         they are distorted in float32.
     translation
         Largest shift in pixels, each way.

@@ -20,14 +20,20 @@ BOX = 20  # side of what each of MNIST's digits fills
 
 
 def scale(
-    pixels: Tensor, background: float, ink: float, size: int = 32, digit: int | None = None
+    pixels: Tensor,
+    background: float,
+    ink: float,
+    size: int = 32,
+    digit: int | None = None,
+    channels: int = 1,
 ) -> Tensor:
     """Turn bytes into network input: 0 becomes ``background``, 255 becomes ``ink``.
 
     Parameters
     ----------
     pixels
-        ``(N, H, W)`` uint8, 0 for background and 255 for full ink.
+        ``(N, H, W)`` uint8, 0 for background and 255 for full ink; or ``(N, 3, H, W)``, colours,
+        each of which becomes an input of its own.
     background, ink
         The values they get; -0.1 and 1.175 in LeCun et al. 1998, preprint p. 7.
     size
@@ -37,11 +43,14 @@ def scale(
         which MNIST's digits all fit into, is shrunk to 16x16 by area interpolation (bilinear with
         anti-aliasing). How the papers shrank theirs is not said. 28 leaves them. None is 16 where
         28x28 images are to become 16x16, and else 28.
+    channels
+        How many times grey images are repeated, for a network that wants colours:
+        ``LeNet5(channels=3)``.
 
     Returns
     -------
     Tensor
-        ``(N, 1, size, size)`` float32.
+        ``(N, channels, size, size)`` float32; ``(N, 3, size, size)`` of colours.
 
     Raises
     ------
@@ -52,6 +61,7 @@ def scale(
     """
     check_kind("pixels", pixels, Tensor, "torch.from_numpy makes one of an array")
     check_whole("size", size)
+    check_whole("channels", channels)
     check_finite("background", background)
     check_finite("ink", ink)
     if not all(abs(v) <= LARGEST for v in (background, ink, ink - background)):
@@ -61,17 +71,24 @@ def scale(
         )
     if 0 in pixels.shape:
         raise ValueError(f"pixels must not be empty, got {tuple(pixels.shape)}")
-    if pixels.dtype != torch.uint8 or pixels.ndim != 3:
+    colours = pixels.ndim == 4 and pixels.shape[1] == 3
+    if pixels.dtype != torch.uint8 or not (pixels.ndim == 3 or colours):
+        last = pixels.ndim == 4 and pixels.shape[3] in (1, 3, 4)
+        hint = "; pixels.permute(0, 3, 1, 2)[:, :3] puts colours first" if last else ""
         raise TypeError(
-            f"pixels must be uint8 of shape (N, H, W), got {pixels.dtype} {tuple(pixels.shape)}"
+            "pixels must be uint8 of shape (N, H, W), or (N, 3, H, W) of colours, got "
+            f"{pixels.dtype} {tuple(pixels.shape)}{hint}"
         )
+    if colours and channels not in (1, 3):
+        raise ValueError(f"colours have 3 channels, got channels={channels}; leave it out")
     if digit not in (None, SMALL, FIELD):
         raise ValueError(f"digit must be {SMALL}, {FIELD} or None, got {digit!r}")
-    whole = pixels.shape[1:] == (FIELD, FIELD)
+    whole = pixels.shape[1:] == (FIELD, FIELD)  # and grey
     if digit == SMALL and not whole:
         raise ValueError(f"digit={SMALL} is for 28x28 images, got {tuple(pixels.shape)}")
     shrunk = whole and (digit == SMALL or (digit is None and size == SMALL))
-    images = _shrink(pixels) if shrunk else pixels.unsqueeze(1)  # (N, 1, H, W)
+    images = pixels if colours else pixels.unsqueeze(1)  # (N, 3 or 1, H, W)
+    images = _shrink(pixels) if shrunk else images
     rows, columns = size - images.shape[2], size - images.shape[3]
     if rows < 0 or columns < 0:
         raise ValueError(
@@ -79,8 +96,9 @@ def scale(
         )
     # Left and top get the smaller half when the padding is odd.
     margins = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
-    padded = F.pad(images, margins)  # (N, 1, size, size), the background still 0
-    return padded.float().mul_((ink - background) / 255).add_(background)
+    padded = F.pad(images, margins)  # (N, 3 or 1, size, size), the background still 0
+    scaled = padded.float().mul_((ink - background) / 255).add_(background)
+    return scaled if colours or channels == 1 else scaled.repeat(1, channels, 1, 1)
 
 
 def _shrink(pixels: Tensor) -> Tensor:

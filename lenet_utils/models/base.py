@@ -29,6 +29,7 @@ class LeNet(nn.Sequential):
     """What the networks share: named layers in a row, a check of the images, and a criterion."""
 
     size: int  # height and width of the input images
+    channels: int = 1  # of the input images: 3 for colours
     scaling: ClassVar[str] = "1998"  # of their pixels: one of `load_mnist`'s
     output: nn.Module  # the layer that gives the scores
     pretrained: ClassVar[Mapping[str, str]] = {}  # a name to the file of its weights
@@ -81,7 +82,8 @@ class LeNet(nn.Sequential):
         Where the weights are trained ones of this package, or of a file that ``train`` wrote, it is
         what they have learned from; else the model's size and scaling, with MNIST's own digits.
         """
-        plain = InputForm(*FIXED_SCALINGS[self.scaling], self.size, min(self.size, 28))
+        sides = (self.size, min(self.size, 28))
+        plain = InputForm(*FIXED_SCALINGS[self.scaling], *sides, self.channels)
         return self.trained_on or plain
 
     def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
@@ -125,7 +127,7 @@ class LeNet(nn.Sequential):
         return criterion_behind(kinds[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return ``(N, 10)`` scores for ``(N, 1, size, size)`` images.
+        """Return ``(N, classes)`` scores for ``(N, channels, size, size)`` images.
 
         Raises
         ------
@@ -139,15 +141,32 @@ class LeNet(nn.Sequential):
                 f"{type(self).__name__} expects a float tensor of images, got {kind_of(images)}; "
                 "load_mnist gives them, and lenet_utils.scale makes them of bytes"
             )
-        if images.ndim != 4 or images.shape[1:] != (1, self.size, self.size):
+        wanted = (self.channels, self.size, self.size)
+        if images.ndim != 4 or images.shape[1:] != wanted:
             raise ValueError(
-                f"{type(self).__name__} expects images of shape (N, 1, {self.size}, {self.size}), "
-                f"got {tuple(images.shape)}; load_mnist(size={self.size}) gives them, "
-                f"lenet_utils.scale(bytes, background, ink, size={self.size}) pads smaller ones by "
-                "the background, and images.mean(dim=1, keepdim=True) makes colours grey"
+                f"{type(self).__name__} expects images of shape (N, {', '.join(map(str, wanted))}),"
+                f" got {tuple(images.shape)}; {self._remedy(images)}"
             )
         scores: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
         return scores
+
+    def _remedy(self, images: Tensor) -> str:
+        """Say what to do with ``images`` of another shape."""
+        remedies = []
+        if images.ndim != 4 or images.shape[2:] != (self.size, self.size):
+            remedies.append(
+                f"load_mnist(size={self.size}) gives digits, and lenet_utils.scale(bytes, "
+                f"background, ink, size={self.size}) pads images of your own by their background"
+            )
+        channels = images.shape[1] if images.ndim == 4 else self.channels
+        if channels != self.channels == 1:
+            remedies.append(
+                "images.mean(dim=1, keepdim=True) makes colours grey, and "
+                f"LeNet5(channels={channels}) takes them as they are"
+            )
+        elif channels != self.channels:
+            remedies.append(f"images.repeat(1, {self.channels}, 1, 1) makes colours of grey")
+        return "; ".join(remedies)
 
     @overload
     def __getitem__(self, idx: slice) -> nn.Sequential: ...

@@ -40,9 +40,10 @@ class Boosted(nn.Module):
         for network in members:
             check_kind("each network", network, LeNet, "such as LeNet4()")
         sizes = sorted({network.size for network in members})
-        if len(sizes) != 1:
+        if len(sizes) != 1 or len({network.channels for network in members}) != 1:
             raise ValueError(
-                f"boosting needs networks for images of one size, got sizes {sizes or 'of none'}"
+                "boosting needs networks for images of one size and number of channels, got sizes "
+                f"{sizes or 'of none'}"
             )
         self.networks, self.size = nn.ModuleList(members), sizes[0]
 

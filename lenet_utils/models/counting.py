@@ -49,7 +49,7 @@ def summary(model: LeNet) -> pd.DataFrame:
     import pandas as pd
 
     check_kind("model", model, LeNet, "such as LeNet5()")
-    image = next(model.parameters()).new_zeros(1, 1, model.size, model.size)
+    image = next(model.parameters()).new_zeros(1, model.channels, model.size, model.size)
     outputs = {part: out for part, (_, out) in watched(model, image, model.modules()).items()}
     rows, x = [], image
     for name, layer in model.named_children():

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from .._checks import check_whole
 from .base import LeNet
 from .builder import Builder, PartForMaps
 from .connections import C3_TABLE, H2_TABLE, H3_TABLE, LENET4_TABLE, ConnectionTable
@@ -42,21 +43,24 @@ class LeNet5(LeNet):
     dropout
         Share of the outputs of C5 and F6 dropped in training.
     output
-        Turns F6's 84 values into ten scores; None for the paper's ten RBF units, whose penalties
+        Turns F6's 84 values into scores; None for the paper's ten RBF units, whose penalties
         become scores by a minus sign. ``nn.Linear(84, 10)`` makes the popular softmax version,
-        with 850 parameters more.
+        with 850 parameters more, and ``nn.Linear(84, 26)`` one for letters.
+    channels
+        Of the images: 1 for grey ones, as in the paper, 3 for colours.
     initialize
         Applied to each layer; None for PyTorch's own initialisation, which for `SparseConv2d` is
         that of a convolution, by the fan-in of each map.
 
     Shape
     -----
-    ``(N, 1, 32, 32)`` -> ``(N, 10)``
+    ``(N, channels, 32, 32)`` -> ``(N, 10)``, or as many scores as ``output`` gives
 
     Raises
     ------
     TypeError, ValueError
-        If a part is of the wrong kind, or ``dropout`` is not at least 0 and below 1.
+        If a part is of the wrong kind, ``dropout`` is not at least 0 and below 1, or ``channels``
+        no whole number above 0.
     """
 
     size = 32
@@ -71,13 +75,15 @@ class LeNet5(LeNet):
         dropout: float = 0.0,
         output: nn.Module | None = None,
         initialize: Callable[[nn.Module], None] | None = initialize_as_published,
+        channels: int = 1,
     ) -> None:
+        check_whole("channels", channels)
         build = Builder(activation, pooling, normalization, dropout)
         c3 = nn.Conv2d(6, 16, 5) if connections is None else SparseConv2d(connections, in_maps=6)
         rbf = nn.Sequential(RBFOutput(), Negation())
         super().__init__(
             OrderedDict(
-                c1=build.convolution(nn.Conv2d(1, 6, 5), maps=6),  # (N, 6, 28, 28)
+                c1=build.convolution(nn.Conv2d(channels, 6, 5), maps=6),  # (N, 6, 28, 28)
                 s2=build.subsampling(maps=6),  # (N, 6, 14, 14)
                 c3=build.convolution(c3, maps=16),  # (N, 16, 10, 10)
                 s4=build.subsampling(maps=16),  # (N, 16, 5, 5)
@@ -86,6 +92,7 @@ class LeNet5(LeNet):
                 output=build.output(output, rbf),  # (N, 10)
             )
         )
+        self.channels = channels
         self._initialize(initialize)
 
 

@@ -32,7 +32,7 @@ def criterion_for(model: nn.Module, given: Criterion | None, images: Tensor) -> 
     given
         What is to be taken anyway.
     images
-        ``(N, 1, H, W)``, at least one.
+        ``(N, C, H, W)``, at least one.
 
     Raises
     ------

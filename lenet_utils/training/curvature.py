@@ -47,7 +47,7 @@ def diagonal_curvature(
         Layers with a known rule that run one after the other, each on what the one before gave; a
         layer may run more than once. It is run as in evaluation.
     images, labels
-        ``(N, 1, H, W)`` and ``(N,)``.
+        ``(N, C, H, W)`` and ``(N,)``.
     criterion
         Called with ``(N, classes)`` scores and labels, returns the mean loss.
     exact_start

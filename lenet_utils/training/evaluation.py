@@ -164,7 +164,7 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     Parameters
     ----------
     model
-        Takes ``(N, 1, H, W)`` images, gives a score for each class, ``(N, classes)``. It is left
+        Takes ``(N, C, H, W)`` images, gives a score for each class, ``(N, classes)``. It is left
         in the mode it was in. Of images that a network of this package is not for, an
         `InputWarning` tells.
     digits

@@ -96,7 +96,7 @@ def fit(
     Parameters
     ----------
     model
-        Takes ``(N, 1, H, W)`` images, gives ``(N, 10)`` scores, the largest for its answer.
+        Takes ``(N, C, H, W)`` images, gives ``(N, classes)`` scores, the largest for its answer.
     train, validation
         What to learn from, and what to evaluate each epoch by. Never the test set.
     epochs
@@ -114,7 +114,7 @@ def fit(
         Called with the optimiser and the number of updates; None for a constant learning rate.
         When `fit` ends, the optimiser has the rates again with which it came.
     criterion
-        Called with ``(N, 10)`` scores and ``(N,)`` labels, returns the mean loss; None for the
+        Called with ``(N, classes)`` scores and labels, returns the mean loss; None for the
         model's own, ``model.criterion``, also where another module wraps it. A model that has
         none is run once to see its last layer: eq. 9 behind RBF units, `squared_error` behind
         ``nn.Tanh`` and its like, else cross-entropy.

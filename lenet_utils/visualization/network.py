@@ -108,9 +108,10 @@ def architecture(model: LeNet) -> Figure:
 def _layers(model: LeNet) -> list[_Drawn]:
     """Return the input and the model's layers, not yet placed."""
     check_kind("model", model, LeNet, "such as LeNet5()")
-    image = torch.zeros(1, 1, model.size, model.size, device=next(model.parameters()).device)
+    maps = (model.channels, model.size, model.size)
+    image = torch.zeros(1, *maps, device=next(model.parameters()).device)
     outputs = layer_outputs(model, image)
-    layers = [_Drawn("input", "input", "", None, (1, model.size, model.size))]
+    layers = [_Drawn("input", "input", "", None, maps)]
     for name, layer in model.named_children():
         kind, window = _kind(name, layer)
         shape = tuple(outputs[name].shape[1:])
@@ -162,7 +163,8 @@ def _draw_layer(ax: Axes, layer: _Drawn) -> None:
         middle = (x + 0.5 * width, y + 0.47 * height)
         ax.text(*middle, "7", ha="center", va="center", color=INK, alpha=0.5, fontsize=points)
     sizes = "x".join(str(length) for length in layer.shape[1:])
-    size = f"{layer.shape[0]}@{sizes}" if sizes and layer.label != "input" else sizes
+    grey = layer.label == "input" and layer.shape[0] == 1
+    size = f"{layer.shape[0]}@{sizes}" if sizes and not grey else sizes
     center, top = layer.left + layer.width / 2, y + height + down
     ax.text(center, top + 0.05, size or str(layer.shape[0]), ha="center", va="bottom", fontsize=9)
     ax.text(center, top + 0.21, layer.label, ha="center", va="bottom", fontweight="bold")

@@ -56,7 +56,15 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
         "scale kind of numbers": (
             lambda: scale(torch.zeros(1, 28, 28), 0, 1),
-            r"must be uint8 of shape \(N, H, W\), got torch.float",
+            r"must be uint8 of shape \(N, H, W\), .* got torch.float",
+        ),
+        "scale colours last": (
+            lambda: scale(torch.zeros(2, 9, 9, 3, dtype=torch.uint8), 0, 1),
+            r"got torch.uint8 \(2, 9, 9, 3\); pixels.permute\(0, 3, 1, 2\)",
+        ),
+        "scale channels": (
+            lambda: scale(torch.zeros(2, 3, 9, 9, dtype=torch.uint8), 0, 1, channels=2),
+            "colours have 3 channels, got channels=2",
         ),
         "scale one image": (lambda: scale(PIXELS[0], 0, 1), r"got torch.uint8 \(28, 28\)"),
         "scale tall": (
@@ -69,6 +77,16 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
     }
 )
+
+
+def test_colours_are_scaled_each_by_itself_and_grey_is_repeated():
+    colours = torch.randint(256, (2, 3, 5, 7)).byte()
+    images = scale(colours, -1.0, 1.0, 8)
+    for channel in range(3):
+        own = scale(colours[:, channel], -1.0, 1.0, 8)
+        assert torch.equal(images[:, channel : channel + 1], own)
+    grey = scale(colours[:, 0], -1.0, 1.0, 8, channels=3)
+    assert torch.equal(grey, images[:, :1].expand(-1, 3, -1, -1))
 
 
 @pytest.mark.parametrize("extent", [(21, 1), (1, 21), (28, 28)])

@@ -1,5 +1,7 @@
 """Counts against the papers' tables, and connections against the derivative of each layer."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -56,12 +58,21 @@ LENET1989 = {
     "output": ("30", "10", 310, 310, 300),
     "total": ("1 x 16 x 16", "10", 9_760, 64_660, 63_660),
 }
+# With colours C1's units have 75 inputs in place of 25.
+COLOURS = {
+    **LENET5,
+    "C1": ("3 x 32 x 32", "6 x 28 x 28", 456, 357_504, 352_800),
+    "total": ("3 x 32 x 32", "10", 60_300, 576_108, 568_024),
+}
 COUNTS = ["parameters", "connections", "multiply_accumulates"]
 
 
 @pytest.mark.parametrize(
     ("make", "published"),
-    [(LeNet5, LENET5), (LeNet4, LENET4), (LeNet1, LENET1), (LeNet1989, LENET1989)],
+    [
+        *((LeNet5, LENET5), (LeNet4, LENET4), (LeNet1, LENET1), (LeNet1989, LENET1989)),
+        (partial(LeNet5, channels=3), COLOURS),
+    ],
 )
 def test_every_layer_has_the_published_counts(make, published):
     table = summary(make())
@@ -69,11 +80,11 @@ def test_every_layer_has_the_published_counts(make, published):
     assert {name: tuple(row) for name, row in table.iterrows()} == published
 
 
-@pytest.mark.parametrize("make", [LeNet5, LeNet4, LeNet1, LeNet1989])
+@pytest.mark.parametrize("make", [LeNet5, LeNet4, LeNet1, LeNet1989, partial(LeNet5, channels=3)])
 def test_connections_are_the_inputs_a_unit_depends_on_and_its_bias(make):
     """Without squashing and padding, a layer's derivative has an entry for each weighted input."""
-    model, table, x = make().double(), summary(make()), torch.rand(1, 1, make.size, make.size)
-    x = x.double()
+    model, table = make().double(), summary(make())
+    x = torch.rand(1, model.channels, model.size, model.size).double()
     for name, layer in model.named_children():
         parts = [part for part in layer.modules() if not list(part.children())]
         padding = [part for part in parts if isinstance(part, nn.ConstantPad2d)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from refusing import IMAGES, refusals
 from torch import nn
 
@@ -17,6 +18,8 @@ from lenet_utils import (
     Subsampling,
     digit_codes,
     evaluate,
+    fit,
+    layer_outputs,
     load_mnist,
     squared_error,
 )
@@ -387,9 +390,46 @@ def test_every_network_refuses_wrong_parts(make, options, error, message):
 @pytest.mark.parametrize("make", MODELS.values())
 @pytest.mark.parametrize("shape", [(1, 1, 30, 30), (1, 3, 32, 32), (1, 28, 28), (32, 32)])
 def test_images_of_another_shape_are_refused_with_the_remedy(make, shape):
-    message = rf"{make.__name__} expects images of shape .* load_mnist\(size={make.size}\)"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"{make.__name__} expects images of shape") as refusal:
         make()(torch.zeros(shape))
+    message, square = str(refusal.value), shape[2:] == (make.size, make.size)
+    assert (f"load_mnist(size={make.size})" in message) is not square
+    assert (f"scale(bytes, background, ink, size={make.size}) pads" in message) is not square
+    colours = len(shape) == 4 and shape[1] == 3
+    assert ("mean(dim=1, keepdim=True) makes colours grey, and LeNet5(channels=3)" in message) is (
+        colours
+    )
+
+
+# --- colours -------------------------------------------------------------------------------------
+
+
+def test_a_network_for_colours_sees_each_channel_by_kernels_of_its_own():
+    """C1 of grey images with the kernels of one channel, summed over the channels."""
+    model, images = LeNet5(channels=3), torch.randn(2, 3, 32, 32)
+    c1 = model.c1[0]
+    parts = [F.conv2d(images[:, i : i + 1], c1.weight[:, i : i + 1]) for i in range(3)]
+    expected = 1.7159 * torch.tanh(2 / 3 * (sum(parts) + c1.bias.view(6, 1, 1)))
+    torch.testing.assert_close(layer_outputs(model, images)["c1"], expected)
+    assert model(images).shape == (2, 10)
+
+
+def test_the_start_of_a_network_for_colours_is_by_its_fan_in_of_75():
+    largest = LeNet5(channels=3).c1[0].weight.abs().max()
+    assert 0.9 * 2.4 / 75 < largest <= 2.4 / 75
+
+
+def test_a_network_for_colours_trains_and_takes_grey_digits_three_times(mnist, cache):
+    model = LeNet5(channels=3)
+    assert model.input == (-0.1, 1.175, 32, 28, 3)
+    digits = load_mnist(cache=cache, for_=model).train[:200]
+    assert torch.equal(digits.images, mnist.train.images[:200].expand(-1, 3, -1, -1))
+    history = fit(model, digits, epochs=2, batch_size=20, progress=False)
+    assert history.epochs.train_loss.is_monotonic_decreasing
+    with pytest.raises(ValueError, match=r"images.repeat\(1, 3, 1, 1\) makes colours of grey"):
+        model(mnist.test.images[:2])
+    with pytest.raises(ValueError, match="channels must be a whole number of at least 1, got 0"):
+        LeNet5(channels=0)
 
 
 def test_lush_start_is_by_the_fan_in_of_each_row():

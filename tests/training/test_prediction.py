@@ -67,7 +67,7 @@ def test_lenet1_gets_digits_of_16_pixels_framed_by_the_background(pictures):
     trained, seen = load_trained("lenet1"), []
     trained.model.register_forward_pre_hook(lambda model, given: seen.append(given[0].clone()))
     predict(pictures[0][0], trained)
-    assert trained.model.input == (-0.1, 1.175, 28, 16)
+    assert trained.model.input == (-0.1, 1.175, 28, 16, 1)
     inner = scale(prepare_digit(pictures[0][0])[None], -0.1, 1.175, 16)
     expected = torch.full((1, 1, 28, 28), -0.1)
     expected[:, :, 6:22, 6:22] = inner
@@ -76,7 +76,7 @@ def test_lenet1_gets_digits_of_16_pixels_framed_by_the_background(pictures):
 
 def test_what_the_notes_say_of_the_images_is_what_the_network_wants(tmp_path):
     save_weights(LeNet1(), tmp_path / "weights", {**NOTES, "background": "0", "ink": "1"})
-    assert load_trained(tmp_path / "weights").model.input == (0.0, 1.0, 28, 28)
+    assert load_trained(tmp_path / "weights").model.input == (0.0, 1.0, 28, 28, 1)
 
 
 def test_a_copy_of_the_weights_is_as_good_as_their_name(pictures, tmp_path):
@@ -208,6 +208,18 @@ def test_the_names_travel_with_the_weights(tmp_path):
     found = predict(picture, trained)
     assert trained.classes == found.classes == tuple(names)
     assert (found.digit, found.name in names) == (None, True)
+
+
+def test_a_network_for_colours_sees_the_digit_in_each_of_them(pictures):
+    """With the kernels of three channels alike, a third each: the answer of the grey network."""
+    model, colours = LeNet5.from_pretrained("dist"), LeNet5(channels=3)
+    state = model.state_dict()
+    state["c1.0.weight"] = state["c1.0.weight"].repeat(1, 3, 1, 1) / 3
+    colours.load_state_dict(state)
+    found = predict(pictures[0][0], Trained("mine", colours, {"data": "mnist"}))
+    expected = predict(pictures[0][0])
+    assert found.digit == expected.digit
+    assert found.scores == pytest.approx(expected.scores, abs=1e-4)
 
 
 def test_letters_of_a_network_with_26_outputs_are_named(pictures):

@@ -51,6 +51,12 @@ def test_layers_are_labelled(make, labels):
     assert set(labels) <= set(texts(architecture(make())))
 
 
+def test_colours_are_three_maps_of_the_input():
+    fig = architecture(LeNet5(channels=3))
+    assert "3@32x32" in texts(fig)
+    assert len(rectangles(fig, "input")) == 3
+
+
 def test_connections_are_named_in_order():
     names = {"convolutions", "subsampling", "full connection", "RBF units"}
     found = [text for text in texts(architecture(LeNet5())) if text in names]
