@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from .._checks import check_kind
 from .._files import atomic_path, check_regular
 from .layers import SparseConv2d
+from .other_names import under_own_names
 
 __all__ = ["load_weights", "read_metadata", "save_weights"]
 
@@ -80,12 +81,13 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     with opening(path):
         check_regular(path)
         with Path(path).open("rb") as file:
-            pickled = file.read(2) in (b"PK", b"\x80\x02")
-        if pickled:
+            start = file.read(9)
+        # A head's length may begin as a pickle does, 640 for one; but then comes the head.
+        if start.startswith((b"PK", b"\x80")) and not start.endswith(b"{"):
             raise ValueError(
-                "torch.save made it, a pickle, as .pt and .pth files are. If you trust it, "
-                "model.load_state_dict(torch.load(path, weights_only=True)) reads it, and "
-                "save_weights(model, path) writes what is read here"
+                "it is a pickle, as torch.save makes them and .pt and .pth files are. If you trust "
+                "it, safetensors.torch.save_file(torch.load(path, weights_only=True), "
+                '"weights.safetensors") writes its weights as they can be read here'
             )
         with safetensors.safe_open(path, framework="pt"):
             pass  # its head fits its length: not everything that is large is read
@@ -154,12 +156,17 @@ def _is_finite(tensor: Tensor) -> bool:
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Read weights into ``model``, which must be built of the same parts as when they were saved.
 
+    Where the names differ, as in weights of the popular network of 61,706 parameters, which is
+    ``LeNet5(nn.ReLU(), None, lambda maps: nn.MaxPool2d(2), output=nn.Linear(84, 10))``, the shapes
+    tell what is what; with a shape that is there twice they do not, and the file is refused. A file
+    does not say which activations and poolings its weights have learned with.
+
     Parameters
     ----------
     model
         Changed in place, or left as it was if anything is wrong.
     path
-        A file written by `save_weights`.
+        A file written by `save_weights`, or any other safetensors file of such weights.
 
     Raises
     ------
@@ -176,6 +183,7 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     tensors, notes = unpack(read_file(path), path)
     own = model.state_dict()
     try:
+        tensors = dict(under_own_names(tensors, own))
         check_like(tensors, own)
     except ValueError as error:
         raise ValueError(

@@ -1,10 +1,12 @@
 """Weights come back bit for bit, or not at all."""
 
 import os
+import re
 
 import pytest
 import safetensors.torch
 import torch
+import torch.nn.functional as F
 from refusing import refusals
 from torch import nn
 
@@ -145,13 +147,101 @@ def test_what_is_no_whole_safetensors_file_is_named(path, tmp_path, read, kind):
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_pickle_of_pytorch_is_named_for_what_it_is(tmp_path, zipped):
+def test_a_pickle_of_pytorch_is_named_for_what_it_is(tmp_path, zipped, monkeypatch):
     path = tmp_path / "net.pth"
     torch.save(LeNet1().state_dict(), path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(
-        ValueError, match=r"net.pth is not .* torch.save made it, a pickle, .* weig"
-    ):
+        ValueError, match=r"net.pth is not .* it is a pickle, as torch.save makes"
+    ) as refusal:
         load_weights(LeNet1(), path)
+    advice = re.search(r"safetensors\.torch\.save_file\(.*\"\)", str(refusal.value))[0]
+    monkeypatch.chdir(tmp_path)
+    eval(advice, {"safetensors": safetensors, "torch": torch, "path": path})
+    load_weights(model := LeNet1(), "weights.safetensors")
+    assert bits(model) == {n: t.numpy().tobytes() for n, t in torch.load(path).items()}
+
+
+def test_a_head_of_640_bytes_is_no_pickle(path):
+    """Its length has the first two bytes of one."""
+    model, notes = nn.Linear(2, 2), {"note": ""}
+    while not (path.exists() and path.read_bytes()[:2] == b"\x80\x02"):
+        assert len(notes["note"]) < 640
+        notes["note"] += "x"
+        save_weights(model, path, notes)
+    load_weights(other := nn.Linear(2, 2), path)
+    assert bits(other) == bits(model)
+
+
+# --- other names ---------------------------------------------------------------------------------
+
+
+class Popular(nn.Module):
+    """The 61,706 parameters as PyTorch's tutorials write them."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return self.fc3(F.relu(self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))))
+
+
+def in_a_row():
+    convolutions = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU()]
+    full = [nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+    return nn.Sequential(*convolutions, nn.MaxPool2d(2), nn.Flatten(), *full)
+
+
+def popular(**options):
+    parts = {"pooling": lambda maps: nn.MaxPool2d(2), "output": nn.Linear(84, 10)}
+    return LeNet5(nn.ReLU(), None, **{**parts, **options})
+
+
+@pytest.mark.parametrize("make", [Popular, in_a_row, lambda: nn.DataParallel(Popular())])
+def test_weights_of_the_popular_network_load_by_their_shapes(path, make):
+    other, model, images = make(), popular(), torch.randn(3, 1, 32, 32)
+    assert sum(p.numel() for p in other.parameters()) == 61_706
+    safetensors.torch.save_file(other.state_dict(), path)
+    load_weights(model, path)
+    torch.testing.assert_close(model(images), other(images))
+    save_weights(model, path)
+    load_weights(again := make(), path)
+    torch.testing.assert_close(again(images), other(images))
+
+
+@pytest.mark.parametrize(
+    ("make", "other", "message"),
+    [
+        (
+            LeNet5,
+            Popular,
+            r"conv2.weight \(16, 6, 5, 5\), fc3.bias \(10,\), fc3.weight \(10, 84\) should go, or "
+            r"what c3.0.weight \(60, 5, 5\), output.0.codes \(10, 84\), .* should be; build",
+        ),
+        (  # of two alike nothing tells which is which
+            lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)),
+            lambda: nn.ModuleDict({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)}),
+            r"where a.bias \(4,\), a.weight \(4, 4\), b.bias .* or what 0.bias",
+        ),
+        (  # as many numbers, in another order
+            lambda: nn.ModuleDict({"a": nn.Conv2d(1, 2, (3, 5))}),
+            lambda: nn.Conv2d(1, 2, (5, 3)),
+            r"where weight \(2, 1, 5, 3\) should go",
+        ),
+        (lambda: nn.Linear(2, 1), lambda: nn.Flatten(), "where nothing should go, or what bias"),
+        (lambda: popular(normalization=nn.BatchNorm2d), Popular, "and 10 more should be"),
+    ],
+)
+def test_weights_whose_shapes_do_not_tell_are_refused_by_name(path, make, other, message):
+    safetensors.torch.save_file(other().state_dict(), path)
+    model = make()
+    before = bits(model)
+    with pytest.raises(ValueError, match=f"does not fit this .*{message}"):
+        load_weights(model, path)
+    assert bits(model) == before
 
 
 @pytest.mark.parametrize("read", [lambda path: load_weights(LeNet1(), path), read_metadata])
