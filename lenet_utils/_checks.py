@@ -28,11 +28,15 @@ def check_images(images: Tensor) -> None:
             f"images must be a float tensor, got {images.dtype}; lenet_utils.scale turns (N, H, W) "
             "bytes into one, and pads it by the background"
         )
-    if images.dtype not in FLOATS or images.layout != torch.strided or images.is_nested:
-        kind = "nested" if images.is_nested else f"{images.layout} of {images.dtype}"
+    if images.is_nested or images.layout != torch.strided:
+        kind = "a nested tensor" if images.is_nested else f"{images.layout}"
+        make = "torch.stack(images.unbind())" if images.is_nested else "images.to_dense()"
+        raise TypeError(f"images must be a dense tensor, got {kind}; {make} makes one")
+    if images.dtype not in FLOATS:
         raise TypeError(
-            f"images must be a dense float tensor, such as torch.float32 makes, got {kind}; "
-            "images.to_dense() and images.float() make one"
+            f"images must be of torch.float32, or of 16 or 64 bits, got {images.dtype}, with which "
+            "PyTorch hardly computes; images.float() makes it of 8 bits, and floats of 4 bits, of "
+            "which two share a byte, have to be unpacked before"
         )
     _check_has_values("images", images)
     colours_last = images.ndim == 4 and images.shape[3] in (1, 3, 4) and images.shape[1] > 4

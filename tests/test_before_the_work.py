@@ -19,6 +19,7 @@ from lenet_utils import (
     scale,
 )
 
+FLOAT4 = torch.float4_e2m1fn_x2
 PIXELS = torch.zeros(3, 28, 28, dtype=torch.uint8)
 
 
@@ -43,10 +44,21 @@ REFUSED = {
         "float32 holds them .* -3e.38 and 3e.38; -0",
     ),
     "scale huge": (lambda: scale(PIXELS, 0, 10**400), "ink must be a finite number, got 10000"),
-    "digits sparse": (lambda: Digits(IMAGES.to_sparse(), LABELS), "dense .* got torch.sparse_coo"),
+    "digits sparse": (
+        lambda: Digits(IMAGES.to_sparse(), LABELS),
+        r"dense tensor, got torch.sparse_coo; images.to_dense\(\) makes one",
+    ),
     "digits float8": (
         lambda: Digits(IMAGES.to(torch.float8_e5m2), LABELS),
-        r"got torch.strided of torch.float8_e5m2; images.to_dense\(\) and images.float\(\)",
+        r"of torch.float32, or of 16 or 64 bits, got torch.float8_e5m2, .*; images.float\(\) makes",
+    ),
+    "digits float4": (
+        lambda: Digits(torch.zeros_like(IMAGES, dtype=torch.uint8).view(FLOAT4), LABELS),
+        "got torch.float4_e2m1fn_x2, .* of 4 bits, of which two share a byte, have to be unpacked",
+    ),
+    "digits nested": (
+        lambda: Digits(torch.nested.nested_tensor([*IMAGES], layout=torch.jagged), LABELS),
+        r"got a nested tensor; torch.stack\(images.unbind\(\)\) makes one",
     ),
     "digits meta": (
         lambda: Digits(IMAGES.to("meta"), LABELS),

@@ -22,6 +22,7 @@ MOST_PIXELS = 20_000_000  # more could take more than a gigabyte, with what PyTo
 LONGEST = 65_535  # pixels of a side: what JPEG can have at most
 # A progressive JPEG goes through all its pixels at each scan, of which usual ones have ten.
 MOST_SCANS, MOST_SCANNED = 1_000, 100 * MOST_PIXELS
+MOST_OF_JPEG = 100_000_000  # bytes: 20 million pixels of noise, at the best quality, are 40 million
 # Pixels, and no programs: Pillow 13 has Ghostscript run what is in an EPS.
 RASTER = {
     *("AVIF", "BMP", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI"),
@@ -57,7 +58,8 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
         If ``image`` is neither a path nor a Pillow picture.
     ValueError
         If it is no picture, a blank one, one of specks alone, one of more than 20 million pixels or
-        65,535 on a side, or a JPEG of more than 1,000 scans (100 where it has 20 million pixels).
+        65,535 on a side, or a JPEG of more than 1,000 scans (100 where it has 20 million pixels) or
+        100 million bytes.
     """
     return torch.from_numpy(_centre(_fit(_cut_out(image), BOX)))
 
@@ -119,6 +121,9 @@ def _from_file(path: str | os.PathLike[str]) -> Image.Image:
 
 def _check_scans(path: str | os.PathLike[str], pixels: int) -> None:
     """Refuse a JPEG of more scans than anybody makes; within one, FF is followed by 00."""
+    size = os.path.getsize(path)
+    if size > MOST_OF_JPEG:
+        raise ValueError(f"it is a JPEG of {size:,} bytes")
     content = Path(path).read_bytes()
     scans = content.count(b"\xff\xda")
     if scans > MOST_SCANS or scans * pixels > MOST_SCANNED:

@@ -44,6 +44,8 @@ def criterion_for(model: nn.Module, given: Criterion | None, images: Tensor) -> 
     if given is not None:
         if isinstance(given, nn.NLLLoss) or given is F.nll_loss:
             _check_logarithms(inner, images)
+        if isinstance(given, nn.CrossEntropyLoss | DiscriminativeLoss) or given is F.cross_entropy:
+            _check_no_probabilities(inner, images, given)
         return given
     own: Criterion | None = getattr(inner, "criterion", None)
     if own is not None:
@@ -102,6 +104,21 @@ def _check_logarithms(model: nn.Module, images: Tensor) -> None:
             "NLLLoss takes logarithms of probabilities; with the plain scores of this model it "
             "falls for ever, and nothing is learned: pass torch.nn.CrossEntropyLoss(), or end the "
             "model in torch.nn.LogSoftmax(1)"
+        )
+
+
+def _check_no_probabilities(model: nn.Module, images: Tensor, given: Criterion) -> None:
+    """Refuse what is between 0 and 1; logarithms of probabilities are as good as plain scores."""
+    scores, outs = _outputs(model, images)
+    kinds = [find_kind(part) for part, out in outs.items() if out is scores]
+    squashed = any(kind is not None and kind.output == "probabilities" for kind in kinds)
+    sums = scores.double().sum(dim=-1)
+    if squashed or (outs and scores.min() >= 0 and torch.allclose(sums, torch.ones_like(sums))):
+        name = getattr(given, "__name__", type(given).__name__)
+        raise ValueError(
+            f"{name} makes probabilities of scores, and this model gives out values from 0 to 1 "
+            "already: squashed twice, the loss cannot become small; leave the last softmax or "
+            "sigmoid out, or pass torch.nn.NLLLoss() and end the model in torch.nn.LogSoftmax(1)"
         )
 
 

@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from .._files import check_writable, only_writer
+from .._seeding import random_states, restore_random_states
 from ..models.weights import check_finite_like, check_like, read_file, unpack, write_tensors
 from . import parallel
 from .checkpoint_checks import check_optimizer, check_random, check_record
@@ -108,7 +109,7 @@ class Checkpoint:
                     numbers[place] = value
         tensors |= _named("learner", state.learner.state_dict())
         tensors |= _named("record", state.record.state_dict())
-        tensors |= _named("random", _random_states())
+        tensors |= _named("random", random_states())
         notes = {"numbers": _to_json(numbers), "groups": _to_json(optimizer["param_groups"])}
         write_tensors(tensors, self.path, {**self.described, **notes})
 
@@ -198,20 +199,12 @@ def _take_in(state: State, tensors: Mapping[str, Tensor], saved: dict[str, Any])
     _restore_random_states(_below("random", tensors))
 
 
-def _random_states() -> dict[str, Tensor]:
-    devices = {f"cuda.{i}": state for i, state in enumerate(torch.cuda.get_rng_state_all())}
-    return {"cpu": torch.get_rng_state(), **devices}
-
-
 def _restore_random_states(states: Mapping[str, Tensor]) -> None:
     if parallel.process_number():
         # These are the first process's; the others go on with numbers that are new to all.
         torch.manual_seed(zlib.crc32(states["cpu"].numpy().data) + parallel.process_number())
         return
-    torch.set_rng_state(states["cpu"])
-    for i in range(torch.cuda.device_count()):
-        if f"cuda.{i}" in states:  # it may have been begun where there were fewer
-            torch.cuda.set_rng_state(states[f"cuda.{i}"], i)
+    restore_random_states(states)
 
 
 def _named(group: str, values: Mapping[str, Tensor]) -> dict[str, Tensor]:

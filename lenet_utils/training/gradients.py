@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from .._checks import check_kind
+from .._seeding import random_state_kept
 from ..data.digits import Digits
 from ..models.base import layer_label
 from ..models.criteria import Criterion
-from ..models.inside import device_of
+from ..models.inside import device_of, evaluating
 from ..models.outputs import check_scores, criterion_for
 
 if TYPE_CHECKING:  # pandas is imported where a table is made: networks and training start without
@@ -29,8 +31,9 @@ def layer_gradient_norms(
 ) -> pd.Series:
     """Measure the gradient of each named layer, as the first step of training would see it.
 
-    It is computed in a copy: the model, its ``.grad``, its mode and the random state stay as they
-    are.
+    The model, its ``.grad``, its mode and the random state stay as they are. Of a layer pruned by
+    ``torch.nn.utils.prune`` it is the gradient of what learns, ``weight_orig``: 0 where its mask
+    is.
 
     Parameters
     ----------
@@ -53,18 +56,22 @@ def layer_gradient_norms(
     check_kind("model", model, nn.Module)
     check_kind("digits", digits, Digits, "take a batch, as in load_mnist().train[:256]")
     criterion = criterion_for(model, criterion, digits.images)
-    twin = copy.deepcopy(model).train()
-    twin.zero_grad()
-    device = device_of(twin)
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices), torch.enable_grad():  # dropout draws
-        scores = twin(digits.images.to(device))
+    device = device_of(model)
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    # In place of a copy, which pruned models refuse to be made: what batch normalisation counts
+    # goes into buffers that are not the model's.
+    counted = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    with evaluating(model), random_state_kept(), torch.enable_grad():  # dropout draws
+        model.train()
+        scores = functional_call(model, counted, (digits.images.to(device),))
         check_scores(scores, digits.labels)
-        criterion(scores, digits.labels.to(device)).backward()
-    norms = {layer_label(name): _gradient_norm(layer) for name, layer in twin.named_children()}
+        loss = criterion(scores, digits.labels.to(device))
+        found = torch.autograd.grad(loss, [*learning.values()], allow_unused=True)
+    gradients = {id(p): g for p, g in zip(learning.values(), found, strict=True) if g is not None}
+    norms = {layer_label(n): _norm(layer, gradients) for n, layer in model.named_children()}
     return pd.Series(norms, name="gradient_norm").rename_axis("layer")
 
 
-def _gradient_norm(layer: nn.Module) -> float:
-    gradients = [p.grad.flatten() for p in layer.parameters() if p.grad is not None]
-    return torch.cat(gradients).norm().item() if gradients else math.nan
+def _norm(layer: nn.Module, gradients: Mapping[int, Tensor]) -> float:
+    own = [gradients[id(p)].flatten() for p in layer.parameters() if id(p) in gradients]
+    return torch.cat(own).norm().item() if own else math.nan

@@ -251,6 +251,15 @@ def test_a_jpeg_is_not_gone_through_thousands_of_times(tmp_path):
             prepare_digit(tmp_path / name)
 
 
+def test_a_jpeg_of_more_bytes_than_any_is_not_read(tmp_path):
+    """A hundred scans of noise are 300 million bytes, and take more than ten seconds."""
+    with_scans(tmp_path / "heavy.jpg", 1, (60, 60))
+    with (tmp_path / "heavy.jpg").open("ab") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(ValueError, match="as a picture: it is a JPEG of 100,000,001 bytes"):
+        prepare_digit(tmp_path / "heavy.jpg")
+
+
 def test_a_picture_of_one_long_line_is_refused(tmp_path):
     Image.new("1", (1, 20_000_000)).save(tmp_path / "line.png")
     with pytest.raises(ValueError, match="it has 1 x 20000000 pixels"):

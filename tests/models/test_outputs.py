@@ -116,7 +116,40 @@ def test_probabilities_are_refused_with_what_to_do(last):
         fit(full(last), DIGITS, epochs=1, progress=False)
     with pytest.raises(ValueError, match="from 0 to 1"):
         fit(LeNet1(output=nn.Sequential(nn.Linear(192, 10), last)), DIGITS, epochs=1)
-    fit(full(last), DIGITS, epochs=1, criterion=nn.CrossEntropyLoss(), progress=False)
+
+
+@pytest.mark.parametrize(
+    "criterion", [nn.CrossEntropyLoss(), F.cross_entropy, DiscriminativeLoss()]
+)
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(full(nn.Softmax(1)), full(nn.Sigmoid()), nn.DataParallel(full(nn.Softmax(1)))),
+        Own(nn.Linear(84, 10), lambda last, x: last(x).softmax(1)),
+        LeNet1(output=nn.Sequential(nn.Linear(192, 10), nn.Softmax(1))),
+    ],
+)
+def test_a_criterion_that_makes_probabilities_of_probabilities_is_refused(model, criterion):
+    with pytest.raises(ValueError, match=r"from 0 to 1 already: squashed twice, .* or pass torch"):
+        fit(model, DIGITS, epochs=1, criterion=criterion, progress=False)
+
+
+def test_logarithms_of_probabilities_are_as_good_as_plain_scores():
+    """The softmax of a log-softmax is the same once more: so is the training."""
+    ends = []
+    for after in ([], [nn.LogSoftmax(1)]):
+        torch.manual_seed(0)
+        model = full(*after)
+        fit(model, DIGITS, epochs=3, criterion=nn.CrossEntropyLoss(), progress=False)
+        ends.append(model[1].weight.detach())
+    torch.testing.assert_close(*ends)
+
+
+def test_a_criterion_of_ones_own_may_take_probabilities():
+    def own(scores, labels):
+        return F.cross_entropy(scores, labels)
+
+    fit(full(nn.Softmax(1)), DIGITS, epochs=1, criterion=own, progress=False)
 
 
 @pytest.mark.parametrize("criterion", [nn.NLLLoss(), F.nll_loss])

@@ -444,8 +444,12 @@ test_what_cannot_be_right_is_refused = refusals(
             "images must be a float tensor, got torch.uint8",
         ),
         "curvature labels": (
-            lambda: diagonal_curvature(make_model(), IMAGES, LABELS + 1, F.cross_entropy),
-            "labels must be from 0 to 9, got 1 to 10",
+            lambda: diagonal_curvature(make_model(), IMAGES, LABELS - 1, F.cross_entropy),
+            "labels must be at least 0, got -1 to 8",
+        ),
+        "curvature classes": (
+            lambda: diagonal_curvature(LeNet1(), IMAGES, LABELS + 1, F.cross_entropy),
+            r"\(N, 11\) scores or more, for there are labels up to 10, got \(3, 10\)",
         ),
         "curvature criterion": (
             lambda: diagonal_curvature(make_model(), IMAGES, LABELS, "squared"),
