@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
+from ._options import OPTIMIZERS, command_line
 
-# Whatever brings PyTorch is imported where it is used: it takes seconds, and the help and a refused
-# option should not wait for it. For the same reason the choices are written out here.
+# Whatever brings PyTorch is imported where it is used: it takes seconds, for which the help and a
+# refused option should not wait.
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
@@ -25,17 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-MODELS = ("lenet1989", "lenet1", "lenet4", "lenet5")
-DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
-SCALINGS = ("1998", "signed", "standard", "unit")
-PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
-
 WRITTEN = ("checkpoint.safetensors", "weights.safetensors", "history.csv", "curves.png")
-OPTIMIZERS = {"adamw": 0.01, "adam": 0.01, "sgd": 0.01}  # with the rates to begin with
-CRITERIA = ("cross_entropy", "discriminative", "mean_penalty", "squared_error")
-DEVICE = "where to train, such as cpu or cuda; else an accelerator where there is one"
-WEIGHTS = f"a file that train wrote, or, in this package, {', '.join(PRETRAINED)}"
-JSON = "print one JSON object instead of text"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 for success, 1 for failure. Wrong use ends the process with 2, as argparse does.
     """
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     try:
-        options.run(options)
+        COMMANDS[options.command](options)
     except (ArithmeticError, OSError, TypeError, ValueError) as error:
         print(f"lenet_utils {options.command}: {error}", file=sys.stderr)
         return 1
@@ -61,97 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lenet_utils {options.command}: interrupted", file=sys.stderr)
         return 1
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m lenet_utils",
-        description="Train, evaluate and use the networks of the book.",
-    )
-    parser.add_argument("--version", action="version", version=f"lenet_utils {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    train = commands.add_parser("train", help="train a network; write weights, history and curves")
-    train.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
-    train.add_argument("--model", choices=MODELS, default="lenet5", help="the network; else lenet5")
-    train.add_argument(
-        "--data", choices=DATASETS, default="mnist", help="what to learn; else mnist"
-    )
-    train.add_argument(
-        "--scaling", choices=SCALINGS, help="of pixels; else 1998, signed for lenet1989"
-    )
-    train.add_argument(
-        "--epochs", type=_whole, default=10, metavar="N", help="passes over the digits; else 10"
-    )
-    train.add_argument(
-        "--batch-size", type=_whole, default=128, metavar="N", help="for each update; else 128"
-    )
-    train.add_argument(
-        "--optimizer", choices=OPTIMIZERS, default="adamw", help="else adamw, with weight decay 0.2"
-    )
-    train.add_argument(
-        "--lr",
-        type=_rate,
-        metavar="RATE",
-        help="highest of one cycle; else the optimizer's: "
-        + ", ".join(f"{rate:g} of {name}" for name, rate in OPTIMIZERS.items()),
-    )
-    train.add_argument(
-        "--criterion", choices=CRITERIA, help="what to make small; else the network's own"
-    )
-    train.add_argument("--device", metavar="NAME", help=DEVICE)
-    train.add_argument("--patience", type=_whole, metavar="N", help="end after N epochs no better")
-    train.add_argument(
-        "--seed",
-        type=_seed,
-        default=0,
-        metavar="N",
-        help="of the first weights and the order; else 0",
-    )
-    train.add_argument("--resume", action="store_true", help="go on where it was stopped")
-    train.set_defaults(run=_train)
-
-    evaluation = commands.add_parser("evaluate", help="count the errors of trained weights")
-    evaluation.add_argument("--weights", required=True, metavar="WEIGHTS", help=WEIGHTS)
-    evaluation.add_argument(
-        "--split", choices=("test", "validation"), default="test", help="else test"
-    )
-    evaluation.add_argument("--json", action="store_true", help=JSON)
-    evaluation.set_defaults(run=_evaluate)
-
-    predict = commands.add_parser("predict", help="name the digit, or what else, in each picture")
-    predict.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="PNG, JPEG, ...")
-    predict.add_argument(
-        "--weights", default="lenet5-dist", metavar="WEIGHTS", help=f"{WEIGHTS}; else lenet5-dist"
-    )
-    predict.add_argument("--json", action="store_true", help=JSON)
-    predict.set_defaults(run=_predict)
-
-    info = commands.add_parser("info", help="show the networks and the versions in use")
-    info.set_defaults(run=_info)
-    return parser
-
-
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = math.nan
-    if not 0 < rate < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
-    return rate
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 2**63 - 1, got {text!r}")
-    return int(text)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -353,6 +253,9 @@ def _verdict(result: Evaluation) -> str:
         f"{result.errors} errors in {len(result.labels)}, {result.error_rate:.2%} "
         f"(95% interval {low:.2%} to {high:.2%})"
     )
+
+
+COMMANDS = {"train": _train, "evaluate": _evaluate, "predict": _predict, "info": _info}
 
 
 if __name__ == "__main__":

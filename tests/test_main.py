@@ -22,6 +22,7 @@ from lenet_utils import (
     LeNet5,
     Splits,
     __version__,
+    _options,
     data,
     evaluate,
     fit,
@@ -154,7 +155,7 @@ def test_what_was_trained_on_clothes_tells_clothes_apart(tmp_path, capsys, mnist
     assert (answer["digit"], answer["name"] in data.CLASSES["fashion"]) == (None, True)
 
 
-@pytest.mark.parametrize("name", command_line.OPTIMIZERS)
+@pytest.mark.parametrize("name", _options.OPTIMIZERS)
 def test_optimizer_rate_criterion_and_device_are_what_fit_gets(tmp_path, monkeypatch, name):
     def seen(model, train, validation, **options):
         given.update(options)
@@ -170,14 +171,14 @@ def test_optimizer_rate_criterion_and_device_are_what_fit_gets(tmp_path, monkeyp
     assert given["criterion"] is torch.nn.functional.cross_entropy
 
 
-@pytest.mark.parametrize("name", command_line.CRITERIA)
+@pytest.mark.parametrize("name", _options.CRITERIA)
 def test_every_criterion_can_be_called(name):
     loss = command_line._criterion(name)(torch.zeros(3, 10), torch.arange(3))
     assert loss.isfinite()
 
 
 def test_what_is_not_said_is_what_fit_takes():
-    options = command_line._parser().parse_args(["train", "--out", "x"])
+    options = _options.command_line().parse_args(["train", "--out", "x"])
     model = LeNet1()
     found = command_line._optimizer(options, model)
     expected = default_optimizer(model)
@@ -190,7 +191,7 @@ def test_version_and_a_help_for_every_option(capsys):
         command_line.main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"lenet_utils {__version__}\n"
-    parser = command_line._parser()
+    parser = _options.command_line()
     (commands,) = [a for a in parser._actions if a.dest == "command"]
     for name, command in commands.choices.items():
         assert all(action.help for action in command._actions), name
@@ -369,10 +370,10 @@ def test_evaluate_prints_what_evaluate_counts_and_no_nan(tmp_path, few, capsys):
 
 
 def test_the_choices_written_out_for_speed_are_those_of_the_package():
-    assert tuple(models.MODELS) == command_line.MODELS
-    assert data.DATASETS == command_line.DATASETS
-    assert data.SCALINGS == command_line.SCALINGS
-    assert prediction.PRETRAINED == command_line.PRETRAINED
+    assert tuple(models.MODELS) == _options.MODELS
+    assert data.DATASETS == _options.DATASETS
+    assert data.SCALINGS == _options.SCALINGS
+    assert prediction.PRETRAINED == _options.PRETRAINED
 
 
 def test_info_shows_every_network_with_its_counts(capsys):

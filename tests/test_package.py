@@ -20,9 +20,7 @@ import lenet_utils
 from lenet_utils.data.idx import MNIST_FILES, PACKED
 
 MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(lenet_utils.__path__, "lenet_utils.")
-    if not module.name.endswith("__main__")
+    module.name for module in pkgutil.walk_packages(lenet_utils.__path__, "lenet_utils.")
 )
 PUBLIC = sorted(lenet_utils.__all__)
 
