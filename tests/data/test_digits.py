@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from inventing import SEEDS, random_input
-from refusing import DIGITS, IMAGES, LABELS, spoiled
+from refusing import DIGITS, IMAGES, LABELS, refusals, spoiled
 
 from lenet_utils import Digits
 
@@ -141,3 +141,35 @@ def test_digits_say_how_to_select_by_another_kind_of_index(index):
     advice = str(refusal.value).split("; write ")[1]
     chosen = eval(advice, {"digits": digits, "torch": torch, "positions": index})
     assert chosen.labels.tolist() == np.atleast_1d(digits.labels.numpy()[index]).tolist()
+
+
+FLOAT4 = torch.float4_e2m1fn_x2
+
+test_what_cannot_be_right_is_refused = refusals(
+    {
+        "digits sparse": (
+            lambda: Digits(IMAGES.to_sparse(), LABELS),
+            r"dense tensor, got torch.sparse_coo; images.to_dense\(\) makes one",
+        ),
+        "digits nested": (
+            lambda: Digits(torch.nested.nested_tensor([*IMAGES], layout=torch.jagged), LABELS),
+            r"got a nested tensor; torch.stack\(images.unbind\(\)\) makes one",
+        ),
+        "digits float8": (
+            lambda: Digits(IMAGES.to(torch.float8_e5m2), LABELS),
+            r"of torch.float32, or of 16 or 64 bits, got torch.float8_e5m2, .*; images.float\(\)",
+        ),
+        "digits float4": (
+            lambda: Digits(torch.zeros_like(IMAGES, dtype=torch.uint8).view(FLOAT4), LABELS),
+            "got torch.float4_e2m1fn_x2, .* of 4 bits, of which two share a byte, have",
+        ),
+        "digits meta": (
+            lambda: Digits(IMAGES.to("meta"), LABELS),
+            "images are on the device 'meta', where tensors have no values",
+        ),
+        "labels meta": (
+            lambda: Digits(IMAGES, LABELS.to("meta")),
+            "labels are on the device 'meta'",
+        ),
+    }
+)

@@ -66,12 +66,17 @@ test_what_cannot_be_right_is_refused = refusals(
             lambda: scale(torch.zeros(2, 3, 9, 9, dtype=torch.uint8), 0, 1, channels=2),
             "colours have 3 channels, got channels=2",
         ),
+        "scale wide": (
+            lambda: scale(PIXELS, -3e38, 3e38),
+            "float32 holds them .* -3e.38 and 3e.38; -0",
+        ),
+        "scale huge": (lambda: scale(PIXELS, 0, 10**400), "ink must be a finite number, got 10000"),
         "scale one image": (lambda: scale(PIXELS[0], 0, 1), r"got torch.uint8 \(28, 28\)"),
         "scale tall": (
             lambda: scale(torch.zeros(3, 30, 28, dtype=torch.uint8), 0, 1, 29),
             "size must be at least 30 for these .* got 29",
         ),
-        "scale wide": (
+        "scale broad": (
             lambda: scale(torch.zeros(1, 28, 33, dtype=torch.uint8), 0, 1),
             "size must be at least 33",
         ),

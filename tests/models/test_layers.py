@@ -369,6 +369,10 @@ test_what_cannot_be_right_is_refused = refusals(
             lambda: connection_matrix([3], 6),
             "row 0 of table must be .* got int; such as",
         ),
+        "table tensor": (
+            lambda: connection_matrix(connection_matrix(C3_TABLE, 6), 6),
+            "table must be .* got Tensor; C3_TABLE is one, a row of numbers",
+        ),
         "table float": (lambda: connection_matrix([(1.0,)], 6), r"from 0 to 5, .* got \[1.0\]"),
         "table maps": (lambda: connection_matrix(C3_TABLE, 0), "in_maps must be .* got 0"),
     }

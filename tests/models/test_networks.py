@@ -8,6 +8,7 @@ from refusing import IMAGES, refusals
 from torch import nn
 
 from lenet_utils import (
+    C3_TABLE,
     DiscriminativeLoss,
     LeNet1,
     LeNet4,
@@ -16,6 +17,7 @@ from lenet_utils import (
     RBFOutput,
     SparseConv2d,
     Subsampling,
+    connection_matrix,
     digit_codes,
     evaluate,
     fit,
@@ -485,6 +487,14 @@ test_what_cannot_be_right_is_refused = refusals(
         "output": (
             lambda: LeNet5(output=RBFOutput()),
             r"the largest score; pass nn.Sequential\(RBFOutput\(\), Negation\(\)\)$",
+        ),
+        "pretrained list": (
+            lambda: LeNet5.from_pretrained(["dist"]),
+            r"no weights \['dist'\]; there",
+        ),
+        "table booleans": (
+            lambda: LeNet5(connections=connection_matrix(C3_TABLE, 6).tolist()),
+            r"by their numbers, got \[True, True, True, False, .* if reads\] names them$",
         ),
         "pooling class": (
             lambda: LeNet5(pooling=nn.AvgPool2d),

@@ -360,6 +360,18 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
         "fit augment": (training(augment=IMAGES[:1, :, 0, 0]), "augment must be something to call"),
         "fit before": (training(before_epoch=1), "before_epoch must be something to call .* got 1"),
+        "fit nine": (
+            lambda: fit(nn.Sequential(nn.Flatten(), nn.Linear(784, 9)), DIGITS, epochs=1, **QUIET),
+            r"\(N, 10\) scores .* labels up to 9, got \(1, 9\); a last layer of 10",
+        ),
+        "fit mse": (
+            training(criterion=nn.MSELoss(), batch_size=10),
+            r"criterion MSELoss cannot be called with \(N, 10\) scores .*squared_error",
+        ),
+        "fit bce": (
+            training(criterion=F.binary_cross_entropy_with_logits),
+            "criterion binary_cross_entropy_with_logits cannot be called with .*: Target size",
+        ),
         "fit size": (
             lambda: fit(LeNet5(), DIGITS, epochs=1, **QUIET),
             r"LeNet5 expects .* \(N, 1, 32",
@@ -381,3 +393,41 @@ def test_batch_normalisation_of_one_image_is_explained():
 def test_another_value_error_of_a_model_is_its_own():
     with pytest.raises(ValueError, match=r"^LeNet5 expects images"):
         fit(LeNet5(), make_digits(), epochs=1, **QUIET)
+
+
+class Twofold(nn.Linear):
+    """Gives out two things, as networks with a second output do."""
+
+    def __init__(self):
+        super().__init__(4, 10)
+
+    def forward(self, images):
+        return super().forward(images)[:, 0, 0], images
+
+
+def test_a_model_that_gives_out_two_things_is_refused():
+    with pytest.raises((TypeError, ValueError), match="tuple"):
+        fit(Twofold(), make_digits(), epochs=1, **QUIET)
+
+
+def test_a_criterion_that_broadcasts_is_refused_for_two_classes_too():
+    digits = Digits(torch.randn(6, 1, 4, 4), torch.arange(6) % 2)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    with pytest.raises(TypeError, match=r"MSELoss cannot be called with \(N, 2\) scores"):
+        fit(model, digits, epochs=1, criterion=nn.MSELoss(), **QUIET)
+    fit(model, digits, epochs=1, **QUIET)
+
+
+def test_a_criterion_is_tried_without_a_trace():
+    """It draws at random, and so does the model: the training is the same as without a trial."""
+
+    def noisy(scores, labels):
+        calls.append(len(labels))
+        return F.cross_entropy(scores + 0.1 * torch.randn_like(scores), labels)
+
+    calls, model = [], nn.Sequential(nn.Flatten(), nn.BatchNorm1d(16), nn.Linear(16, 10))
+    digits, before = make_digits(), torch.get_rng_state()
+    fit(model, digits, epochs=1, batch_size=22, criterion=noisy, **QUIET)
+    assert calls[-1] == 22
+    assert model[1].num_batches_tracked == 1
+    assert torch.equal(torch.get_rng_state(), before)
