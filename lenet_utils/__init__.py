@@ -1,6 +1,8 @@
 """The LeNet family as published, with MNIST inside: the package behind the LeNet book.
 
-Importing it seeds nothing, prints nothing, downloads nothing and changes no setting.
+Importing it seeds nothing, prints nothing, downloads nothing and changes no setting. The examples
+of its docstrings take for granted ``import math``, ``import torch``, ``from torch import nn``,
+``from PIL import Image``, and all names of ``lenet_utils`` and ``lenet_utils.visualization``.
 """
 
 from importlib import import_module

@@ -23,6 +23,7 @@ SLOW = {
     "test_formulas",
     "test_javascript",
     "test_main",
+    "test_natural_calls",
     "test_notebooks",
     "test_one_page",
     "test_page_weight",

@@ -32,6 +32,12 @@ class Digits:
     TypeError, ValueError
         If one has another type or shape, if their numbers differ, if there are none, if a pixel is
         not finite, a label is negative, or there is no name for it.
+
+    Examples
+    --------
+    >>> signs = Digits(torch.zeros(3, 1, 28, 28), torch.tensor([0, 2, 2]), classes="abc")
+    >>> len(signs[signs.labels == 2])
+    2
     """
 
     images: Tensor

@@ -58,6 +58,12 @@ def distort(
     ------
     ValueError
         If a limit is negative, or that of scaling or squeezing is 1 or more.
+
+    Examples
+    --------
+    >>> images = load_mnist().train.images[:64]
+    >>> distort(images, rotation=0.2).shape
+    torch.Size([64, 1, 32, 32])
     """
     check_images(images)
     check_share("scaling", scaling)

@@ -89,6 +89,12 @@ def load_mnist(
         within a 20x20 box.
     OSError
         If a file is damaged or missing, or cannot be downloaded.
+
+    Examples
+    --------
+    >>> mnist = load_mnist(for_=LeNet5())
+    >>> len(mnist.train), len(mnist.validation), mnist.test.images.shape
+    (55000, 5000, torch.Size([10000, 1, 32, 32]))
     """
     check_one_of("name", name, DATASETS)
     form = _form_for(for_, size, digit, scaling)

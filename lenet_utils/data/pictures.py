@@ -29,6 +29,7 @@ RASTER = {
     *("HEIF", "SGI", "TGA", "TIFF", "WEBP"),
 }
 ENOUGH_PIXELS = 4_000_000  # more than this is averaged, for 20 pixels are wanted
+FAINTEST_SEEN = 16  # of 255: less a person would not see
 FAINTEST = 0.1  # ink below this share of the darkest is paper, shadow or compression noise
 
 
@@ -43,7 +44,7 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     ----------
     image
         A picture, or the path of one in any raster format Pillow reads, such as PNG, JPEG, TIFF or
-        WebP; not EPS. Transparent means paper.
+        WebP; not EPS. Transparent means paper, white unless the ink is.
 
     Returns
     -------
@@ -60,6 +61,13 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
         If it is no picture, a blank one, one of specks alone, one of more than 20 million pixels or
         65,535 on a side, or a JPEG of more than 1,000 scans (100 where it has 20 million pixels) or
         100 million bytes.
+
+    Examples
+    --------
+    >>> picture = Image.new("L", (200, 300), "white")
+    >>> picture.paste("black", (90, 50, 110, 250))  # a one
+    >>> prepare_digit(picture).count_nonzero(dim=0).max()  # 20 pixels high
+    tensor(20)
     """
     return torch.from_numpy(_centre(_fit(_cut_out(image), BOX)))
 
@@ -83,7 +91,7 @@ def _cut_out(image: object) -> np.ndarray:
     if not isinstance(image, (str, os.PathLike, Image.Image)):
         raise TypeError(
             f"image must be a path or a picture of Pillow, got {type(image).__name__}; "
-            "PIL.Image.fromarray makes a picture of an array of bytes"
+            "PIL.Image.open makes a picture of an open file, PIL.Image.fromarray of an array"
         )
     ink = _ink(_open(image))
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -131,7 +139,7 @@ def _check_scans(path: str | os.PathLike[str], pixels: int) -> None:
 
 
 def _grey(picture: Image.Image) -> Image.Image:
-    """Bring any kind of picture to 8 bits of grey, with white behind what is transparent."""
+    """Bring any kind of picture to 8 bits of grey, on white or, where it is white, on black."""
     if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
         levels = np.array(picture)
         levels.clip(0, 65_535, out=levels)
@@ -141,8 +149,12 @@ def _grey(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture.convert("L")
     picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    paper = Image.new("L", picture.size, "white")
-    paper.paste(picture.convert("L"), mask=picture.getchannel("A"))
+    grey, opacity = picture.convert("L"), picture.getchannel("A")
+    for colour in ("white", "black"):  # on which light ink can be seen
+        paper = Image.new("L", picture.size, colour)
+        paper.paste(grey, mask=opacity)
+        if np.ptp(np.asarray(paper, dtype=np.int16)) >= FAINTEST_SEEN:
+            break
     return paper
 
 
@@ -153,9 +165,10 @@ def _ink(picture: Image.Image) -> np.ndarray:
     paper = np.median(border)
     ink = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
     strongest = ink.max()
-    if strongest < 16:  # of 255: nothing a person would see
+    if strongest < FAINTEST_SEEN:
+        hint = "; its values end at 1, where 255 is white: multiply them" if grey.max() == 1 else ""
         raise ValueError(
-            "found no digit: the picture is blank, or too faint to tell ink from paper"
+            f"found no digit: the picture is blank, or too faint to tell ink from paper{hint}"
         )
     return np.where(ink < FAINTEST * strongest, 0, ink / strongest)
 

@@ -58,6 +58,13 @@ def scale(
         If ``pixels`` is not such a tensor, is empty or larger than ``size``, if ``background`` or
         ``ink`` is not finite, if ``digit`` is something else, or if the ink of an image to shrink
         does not fit into 20x20.
+
+    Examples
+    --------
+    >>> pixels = torch.tensor([[[0, 255]]], dtype=torch.uint8)
+    >>> scale(pixels, -0.1, 1.175, size=2)[0, 0]
+    tensor([[-0.1000,  1.1750],
+            [-0.1000, -0.1000]])
     """
     check_kind("pixels", pixels, Tensor, "torch.from_numpy makes one of an array")
     check_whole("size", size)

@@ -61,6 +61,12 @@ class LeNet(nn.Sequential):
         ------
         ValueError
             If there are no such weights of this network.
+
+        Examples
+        --------
+        >>> model = LeNet1.from_pretrained()
+        >>> print(evaluate(model, load_mnist(for_=model).test))
+        119 errors of 10,000 (1.19 %)
         """
         if not isinstance(name, str) or name not in cls.pretrained:
             known = ", ".join(map(repr, cls.pretrained)) or "none"

@@ -64,6 +64,12 @@ def connection_matrix(table: ConnectionTable, in_maps: int) -> Tensor:
     TypeError, ValueError
         If the table is none, is empty, has an empty or repeating row, or names a map that does not
         exist.
+
+    Examples
+    --------
+    >>> connection_matrix([(0, 1), (2,)], in_maps=3)
+    tensor([[ True,  True, False],
+            [False, False,  True]])
     """
     check_whole("in_maps", in_maps)
     check_kind("table", table, Sequence, "C3_TABLE is one, a row of numbers for each map")

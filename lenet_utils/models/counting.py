@@ -45,6 +45,14 @@ def summary(model: LeNet) -> pd.DataFrame:
         If ``model`` is something else, or has a layer without a row in that table.
     ValueError
         If a pooling has ``ceil_mode``, with which not all units have as many inputs.
+
+    Examples
+    --------
+    >>> summary(LeNet5()).loc[["C3", "total"], ["parameters", "connections"]]
+           parameters  connections
+    layer
+    C3           1516       151600
+    total       60000       340908
     """
     import pandas as pd
 

@@ -34,6 +34,11 @@ def mean_penalty(scores: Tensor, labels: Tensor) -> Tensor:
         ``(N, 10)``, minus the penalties.
     labels
         ``(N,)`` int64.
+
+    Examples
+    --------
+    >>> mean_penalty(torch.tensor([[-3.0, -0.5]]), torch.tensor([1]))
+    tensor(0.5000)
     """
     _check(scores, labels)
     return -scores.gather(1, labels[:, None]).mean()
@@ -55,6 +60,12 @@ class DiscriminativeLoss(nn.Module):
     Shape
     -----
     ``(N, 10)`` scores (minus the penalties) and ``(N,)`` int64 labels -> ``()``
+
+    Examples
+    --------
+    >>> scores, labels = torch.tensor([[-3.0, -0.5]]), torch.tensor([1])
+    >>> DiscriminativeLoss()(scores, labels), DiscriminativeLoss(math.inf)(scores, labels)
+    (tensor(0.5239), tensor(0.0789))
     """
 
     def __init__(self, j: float = RUBBISH) -> None:
@@ -85,6 +96,11 @@ def squared_error(scores: Tensor, labels: Tensor) -> Tensor:
         ``(N, 10)``, usually squashed.
     labels
         ``(N,)`` int64.
+
+    Examples
+    --------
+    >>> squared_error(torch.tensor([[-1.0, 0.0]]), torch.tensor([1]))  # 0 where 1 was wanted
+    tensor(0.5000)
     """
     _check(scores, labels)
     right = torch.arange(scores.shape[1], device=scores.device) == labels[:, None]

@@ -67,6 +67,12 @@ class RBFOutput(nn.Module):
     ------
     TypeError, ValueError
         If ``codes`` is no finite tensor of that shape, or the input does not fit.
+
+    Examples
+    --------
+    >>> penalties = RBFOutput()(digit_codes())  # what F6 should draw, for each digit
+    >>> penalties.argmin(dim=1)
+    tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
 
     def __init__(self, codes: Tensor | None = None, trainable: bool = False) -> None:

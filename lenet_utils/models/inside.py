@@ -36,6 +36,12 @@ def layer_outputs(model: LeNet, images: Tensor) -> dict[str, Tensor]:
         If ``model`` is not one of this package's networks.
     ValueError
         If the images have another shape.
+
+    Examples
+    --------
+    >>> outputs = layer_outputs(LeNet5(), torch.zeros(1, 1, 32, 32))
+    >>> outputs["c1"].shape, outputs["f6"].shape
+    (torch.Size([1, 6, 28, 28]), torch.Size([1, 84]))
     """
     check_kind("model", model, LeNet, "such as LeNet5()")
     seen = watched(model, images, model.children())

@@ -36,6 +36,11 @@ class ScaledTanh(nn.Module):
         A, the output's limit on both sides.
     slope
         S, the steepness at the origin divided by A.
+
+    Examples
+    --------
+    >>> ScaledTanh()(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-1.0000,  0.0000,  1.0000])
     """
 
     def __init__(self, amplitude: float = 1.7159, slope: float = 2 / 3) -> None:
@@ -63,6 +68,11 @@ class Subsampling(nn.Module):
     ----------
     maps
         Number of feature maps, in and out.
+
+    Examples
+    --------
+    >>> Subsampling(maps=1)(torch.arange(4.0).reshape(1, 1, 2, 2))  # half of 0 + 1 + 2 + 3
+    tensor([[[[3.]]]], grad_fn=<ConvolutionBackward0>)
     """
 
     def __init__(self, maps: int) -> None:
@@ -116,6 +126,12 @@ class SparseConv2d(nn.Module):
     weight
         ``(kernels, kernel_size, kernel_size)``: along its first dimension the kernels of the table,
         row by row and by input map within a row, where a full convolution has output maps.
+
+    Examples
+    --------
+    >>> c3 = SparseConv2d(C3_TABLE, in_maps=6)
+    >>> c3.weight.shape, sum(p.numel() for p in c3.parameters())
+    (torch.Size([60, 5, 5]), 1516)
     """
 
     positions: Tensor  # (kernels,): where each stands among all pairs of an output and an input map

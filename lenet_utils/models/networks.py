@@ -61,6 +61,12 @@ class LeNet5(LeNet):
     TypeError, ValueError
         If a part is of the wrong kind, ``dropout`` is not at least 0 and below 1, or ``channels``
         no whole number above 0.
+
+    Examples
+    --------
+    >>> popular = LeNet5(nn.ReLU(), None, lambda maps: nn.MaxPool2d(2), output=nn.Linear(84, 10))
+    >>> [sum(p.numel() for p in model.parameters()) for model in (LeNet5(), popular)]
+    [60000, 61706]
     """
 
     size = 32
@@ -179,6 +185,11 @@ class LeNet1(LeNet):
     ------
     TypeError, ValueError
         If a part is of the wrong kind, or ``dropout`` is not at least 0 and below 1.
+
+    Examples
+    --------
+    >>> int(summary(LeNet1()).loc["total", "connections"])
+    98442
     """
 
     size = 28

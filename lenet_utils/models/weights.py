@@ -45,6 +45,11 @@ def save_weights(
         If ``model`` is no module, or a note no text.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> save_weights(LeNet5(), "lenet5.safetensors", {"recipe": "none: it has not learned"})
+    >>> load_weights(LeNet5(), "lenet5.safetensors")
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     for name, note in (metadata or {}).items():

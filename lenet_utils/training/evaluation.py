@@ -183,6 +183,15 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     ValueError
         If it gives out the penalties of RBF units, of which the smallest is the answer, or has
         fewer scores than the labels need.
+
+    Examples
+    --------
+    >>> model = LeNet5.from_pretrained("dist")
+    >>> result = evaluate(model, load_mnist(for_=model).test[:1000])
+    >>> print(result)
+    9 errors of 1,000 (0.90 %)
+    >>> result.mistakes[:3], result.top_k_accuracy(2)
+    (tensor([247, 321, 449]), 0.997)
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
     check_kind("digits", digits, Digits, "load_mnist().test is one")

@@ -53,6 +53,13 @@ class History:
         The epoch whose weights the model has now; None if it has those of no whole epoch.
     interrupted
         Whether Ctrl-C ended it.
+
+    Examples
+    --------
+    >>> model, mnist = LeNet1(), load_mnist(size=28)
+    >>> history = fit(model, mnist.train[:500], mnist.validation, epochs=2, progress=False)
+    >>> history.epochs[["epoch", "validation_error"]].shape, history.best_epoch in (1, 2)
+    ((2, 2), True)
     """
 
     steps: pd.DataFrame

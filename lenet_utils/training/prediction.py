@@ -33,6 +33,7 @@ PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 # Their notes name only the row of experiments/paper_table.py that they come from, which says of
 # which network they are. The network knows what its images were like.
 _ROWS = {"LeNet-1 [16x16]": "lenet1", "LeNet-5": "lenet5", "LeNet-5 [dist]": "lenet5"}
+FRAMED = ("fashion", "kmnist")  # data whose things fill the image, where digits have a margin
 _OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
 
 
@@ -168,9 +169,9 @@ def predict(
 ) -> Prediction:
     """Name the digit in a picture, which `prepare_digit` brings to MNIST's form.
 
-    Weights that have learned something else, as Fashion-MNIST's clothes, name one of that. For them
-    the picture is cut out, scaled to 28 pixels on its longer side and put in the middle, as Xiao,
-    Rasul and Vollgraf (2017, section 2) did with theirs.
+    Weights that have learned something else, as Fashion-MNIST's clothes, name one of that. For
+    those of "fashion" and "kmnist" the picture is cut out, scaled to 28 pixels on its longer side
+    and put in the middle, as Xiao, Rasul and Vollgraf (2017, section 2) did with their clothes.
 
     Parameters
     ----------
@@ -196,10 +197,17 @@ def predict(
         If an argument is of another kind.
     ValueError
         If there is nothing in the picture, or the weights are not those of one of the networks.
+
+    Examples
+    --------
+    >>> picture = Image.new("L", (200, 300), "white")
+    >>> picture.paste("black", (90, 50, 110, 250))
+    >>> predict(picture).digit
+    1
     """
     trained = weights if isinstance(weights, Trained) else load_trained(weights)
     classes = trained.classes
-    prepare = prepare_digit if classes == DIGITS else frame_picture
+    prepare = frame_picture if trained.notes.get("data") in FRAMED else prepare_digit
     with torch.inference_mode():
         scores = trained.model(scale(prepare(image)[None], *trained.model.input))[0].double()
     if scores.isnan().any():

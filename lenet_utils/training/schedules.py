@@ -41,6 +41,13 @@ def one_cycle(optimizer: Optimizer, steps: int) -> LRScheduler:
     -------
     LRScheduler
         To be stepped after each update.
+
+    Examples
+    --------
+    >>> optimizer = torch.optim.SGD(LeNet5().parameters(), lr=0.1)
+    >>> schedule = one_cycle(optimizer, steps=10)
+    >>> round(optimizer.param_groups[0]["lr"], 6)  # 1/25 of its own
+    0.004
     """
     check_kind("optimizer", optimizer, Optimizer, "such as torch.optim.SGD(...)")
     check_whole("steps", steps)
@@ -64,6 +71,13 @@ def published_schedule(optimizer: Optimizer, steps: int) -> LambdaLR:
     -------
     LambdaLR
         To be stepped after each update.
+
+    Examples
+    --------
+    >>> optimizer = SDLM(LeNet5().parameters())
+    >>> schedule = published_schedule(optimizer, steps=20)
+    >>> optimizer.param_groups[0]["lr"]
+    0.0005
     """
     check_kind("optimizer", optimizer, Optimizer, "such as SDLM(model.parameters())")
     check_whole("steps", steps)

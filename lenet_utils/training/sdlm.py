@@ -43,6 +43,16 @@ class SDLM(Optimizer):
     ------
     ValueError
         If ``lr`` or ``mu`` is not positive.
+
+    Examples
+    --------
+    >>> from lenet_utils.models import initialize_like_lush
+    >>> model, few = LeNet5(initialize=initialize_like_lush), load_mnist().train[:100]
+    >>> optimizer = SDLM(model.parameters())
+    >>> def estimate():
+    ...     optimizer.estimate_curvature(model, few, model.criterion)
+    >>> parts = {"optimizer": optimizer, "schedule": published_schedule, "before_epoch": estimate}
+    >>> history = fit(model, few, epochs=1, batch_size=1, progress=False, **parts)
     """
 
     def __init__(self, params: ParamsT, lr: float = PUBLISHED_RATES[0], mu: float = 0.02) -> None:

@@ -61,6 +61,12 @@ def digit_grid(
     ------
     TypeError, ValueError
         If an argument does not fit, or ``mistakes_only`` comes without predictions.
+
+    Examples
+    --------
+    >>> few = load_mnist().test[:16]
+    >>> answers = evaluate(LeNet5.from_pretrained(), few).predictions
+    >>> digit_grid(few, answers).savefig("digits.png")
     """
     check_kind("digits", digits, Digits, "load_mnist() gives them")
     check_whole("columns", columns)

@@ -93,6 +93,10 @@ def architecture(model: LeNet) -> Figure:
     ------
     TypeError
         If ``model`` is something else, or a layer has no row in ``layer_kinds.KINDS``.
+
+    Examples
+    --------
+    >>> architecture(LeNet1()).savefig("lenet1.svg")
     """
     layers = _layers(model)
     _place(layers)

@@ -44,10 +44,10 @@ def enlarged(digit):
     return on_paper(digit).resize((280, 280), BICUBIC)
 
 
-def transparent(digit, mode):
+def transparent(digit, mode, ink=0):
     """Black ink, more or less opaque, on nothing."""
     alpha = Image.fromarray(digit)
-    picture = Image.merge("RGBA", [alpha.point(lambda _: 0)] * 3 + [alpha])
+    picture = Image.merge("RGBA", [alpha.point(lambda _: ink)] * 3 + [alpha])
     return stored(picture.convert(mode))
 
 
@@ -76,6 +76,7 @@ DISGUISES = {
     "tiny": lambda d: stored(on_paper(d).resize((14, 14), BOX)),
     "transparent": lambda d: transparent(d, "RGBA"),
     "transparent grey": lambda d: transparent(d, "LA"),
+    "white on transparent": lambda d: transparent(d, "RGBA", 255),
     "sideways photograph": photographed_sideways,
     "pencil on grey": lambda d: stored(on_paper(d).point(lambda v: 90 + v * 100 // 255)),
     "photographed in the dark": lambda d: stored(on_paper(d).point(lambda v: 10 + v * 100 // 255)),
@@ -287,7 +288,11 @@ test_what_cannot_be_right_is_refused = refusals(
         "prepare kind": (lambda: prepare_digit(5), "image must be a path or a picture .* got int"),
         "prepare array": (
             lambda: prepare_digit(np.zeros((28, 28), dtype=np.uint8)),
-            "got ndarray; PIL.Image.fromarray",
+            "got ndarray; PIL.Image.open makes a picture of an open file, PIL.Image.froma",
+        ),
+        "prepare up to 1": (
+            lambda: prepare_digit(Image.fromarray(np.eye(20, dtype=np.float32))),
+            "found no digit: .*; its values end at 1, where 255 is white: multiply them",
         ),
         "prepare no pixels": (lambda: prepare_digit(Image.new("L", (0, 9))), "it has 0 x 9 pixels"),
         "prepare large": (
