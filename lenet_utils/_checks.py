@@ -92,9 +92,11 @@ def check_labels(
             f"try torch.as_tensor({name}).long()"
         )
     if labels.shape != (count,):
+        one_hot = labels.ndim == 2 and labels.shape[1] > 1
         raise ValueError(
-            f"{name} must have one entry for each of the {count} images, "
-            f"got shape {tuple(labels.shape)}"
+            f"{name} must have one entry for each of the {count} images, got shape "
+            f"{tuple(labels.shape)}"
+            + (f"; {name}.argmax(dim=1) of one-hot rows" if one_hot else "")
         )
     _check_has_values(name, labels)
     low, high = labels.min().item(), labels.max().item()

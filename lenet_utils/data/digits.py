@@ -13,9 +13,12 @@ from .._checks import check_images, check_kind, check_labels
 __all__ = ["Digits", "Splits", "class_names"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Digits:
     """Images with their labels, in memory.
+
+    Its parts are given by slices and the like. What wants pairs of one image and its label, as a
+    ``DataLoader`` does, takes ``TensorDataset(digits.images, digits.labels)``.
 
     Attributes
     ----------
@@ -53,6 +56,11 @@ class Digits:
             self.labels, count=len(self.images), classes=None if names is None else len(names)
         )
 
+    def __repr__(self) -> str:
+        count, *shape = self.images.shape
+        names = "" if self.classes is None else f" in {len(self.classes)} classes"
+        return f"<Digits: {count:,} images of {'x'.join(map(str, shape))}{names}>"
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -61,8 +69,9 @@ class Digits:
         if not isinstance(index, (slice, Tensor)):
             positions = f"[{index}]" if isinstance(index, Integral) else "positions"
             raise TypeError(
-                f"digits are selected by a slice or a tensor, got {type(index).__name__}; "
-                f"write digits[torch.tensor({positions})]"
+                f"digits are selected by a slice or a tensor, got {type(index).__name__}; for a "
+                "DataLoader there is torch.utils.data.TensorDataset(digits.images, digits.labels); "
+                f"else write digits[torch.tensor({positions})]"
             )
         return Digits(self.images[index], self.labels[index], self.classes)
 

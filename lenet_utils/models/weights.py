@@ -191,9 +191,14 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
         tensors = dict(under_own_names(tensors, own))
         check_like(tensors, own)
     except ValueError as error:
+        hint = "build the model with the parts it was trained with"
+        if any(name.endswith("_orig") for name in tensors.keys() ^ own.keys()):
+            hint = (
+                'one of the two is pruned: torch.nn.utils.prune.remove(layer, "weight") makes of '
+                "each pruned layer one that is not"
+            )
         raise ValueError(
-            f"{path} does not fit this {type(model).__name__}: {error}; build the model with the "
-            "parts it was trained with"
+            f"{path} does not fit this {type(model).__name__}: {error}; {hint}"
         ) from error
     _check_tables(model, notes.get(TABLES, "{}"), path)
     try:

@@ -194,7 +194,8 @@ def evaluate(model: nn.Module, digits: Digits) -> Evaluation:
     (tensor([247, 321, 449]), 0.997)
     """
     check_kind("model", model, nn.Module, "such as LeNet5()")
-    check_kind("digits", digits, Digits, "load_mnist().test is one")
+    hint = "load_mnist().test is one, and Digits(images, labels) makes one of tensors"
+    check_kind("digits", digits, Digits, hint)
     check_no_penalties(model, digits.images)
     network = network_inside(model)
     if network is not None:

@@ -20,6 +20,7 @@ from ..models.criteria import Criterion
 __all__: list[str] = []  # readers meet them as the arguments of `fit`
 
 LR, WEIGHT_DECAY = 0.01, 0.2  # of AdamW, chosen on the validation set for LeNet-5 in three epochs
+MAKE = "load_mnist().train is one, and Digits(images, labels) makes one of tensors"
 SHUFFLES = ("each epoch", "once")
 COUNTED = ("running_mean", "running_var", "num_batches_tracked")  # by batch normalisation
 
@@ -45,7 +46,7 @@ class Settings:
     seed: int
 
     def __post_init__(self) -> None:
-        check_kind("train", self.train, Digits, "load_mnist().train is one")
+        check_kind("train", self.train, Digits, MAKE)
         for name in ("schedule", "criterion", "augment"):
             check_callable(name, getattr(self, name), "pass the function itself, uncalled")
         for name in ("epochs", "batch_size"):
@@ -65,7 +66,7 @@ class Settings:
             if self.patience is not None:
                 raise ValueError("patience needs a validation set to go by: pass validation=")
             return
-        check_kind("validation", self.validation, Digits, "load_mnist().validation is one")
+        check_kind("validation", self.validation, Digits, MAKE)
         kinds = [(tuple(d.images.shape[1:]), d.images.dtype) for d in (self.train, self.validation)]
         if kinds[0] != kinds[1]:
             shapes = "{} of {} to learn from and {} of {} to evaluate by".format(*sum(kinds, ()))

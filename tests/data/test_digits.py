@@ -1,6 +1,7 @@
 """Images with their labels: which are digits, and what a part of them is."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from inventing import SEEDS, random_input
 from refusing import DIGITS, IMAGES, LABELS, refusals, spoiled
+from torch.utils.data import DataLoader
 
-from lenet_utils import Digits
+from lenet_utils import Digits, Splits
 
 NAMES = [f"class {number}" for number in range(10)]
 
@@ -43,7 +45,8 @@ def test_images_of_a_wrong_kind_are_refused(images, error, message):
         ([0, 1, 2], TypeError, "labels must be an int64 tensor, got list"),
         (LABELS.int(), TypeError, r"got torch.int32; try torch.as_tensor\(labels\)"),
         (LABELS[:2], ValueError, r"one entry for each of the 3 images, got shape \(2,\)"),
-        (LABELS[:, None], ValueError, r"got shape \(3, 1\)"),
+        (LABELS[:, None], ValueError, r"got shape \(3, 1\)$"),
+        (torch.eye(3).long(), ValueError, r"got shape \(3, 3\); labels.argmax\(dim=1\) of one-hot"),
         (torch.tensor([0, -1, 2]), ValueError, "labels must be at least 0, got -1 to 2"),
     ],
 )
@@ -105,6 +108,26 @@ def test_classes_that_are_no_names_are_refused(classes, error, message):
         Digits(IMAGES, LABELS, classes)
 
 
+def test_digits_are_shown_by_their_number_and_kind():
+    assert repr(Digits(torch.zeros(1_500, 1, 2, 3), torch.zeros(1_500).long())) == (
+        "<Digits: 1,500 images of 1x2x3>"
+    )
+    named = Digits(IMAGES, LABELS, "abcdefghij")
+    assert repr(named) == "<Digits: 3 images of 1x28x28 in 10 classes>"
+    shown = repr(Splits(named, None, named, 0.0, 1.0))
+    assert shown.startswith(f"Splits(train={named!r}, validation=None, test={named!r}, backgr")
+
+
+def test_a_dataloader_is_told_what_it_can_take():
+    with pytest.raises(TypeError, match="DataLoader") as refusal:
+        next(iter(DataLoader(Digits(IMAGES, LABELS), batch_size=2)))
+    advice = re.search(r"torch.utils.data.TensorDataset\([^)]*\)", str(refusal.value))[0]
+    pairs = eval(advice, {"torch": torch, "digits": Digits(IMAGES, LABELS)})
+    images, labels = next(iter(DataLoader(pairs, batch_size=2)))
+    assert torch.equal(images, IMAGES[:2])
+    assert torch.equal(labels, LABELS[:2])
+
+
 def test_a_part_keeps_the_names_of_all_classes():
     digits = Digits(IMAGES, LABELS, "abcdefghij")
     assert digits[:1].classes == tuple("abcdefghij")
@@ -138,7 +161,7 @@ def test_digits_say_how_to_select_by_another_kind_of_index(index):
     digits = Digits(torch.rand(6, 1, 1, 1), torch.arange(6))
     with pytest.raises(TypeError, match="by a slice or a tensor, got ") as refusal:
         digits[index]
-    advice = str(refusal.value).split("; write ")[1]
+    advice = str(refusal.value).split("; else write ")[1]
     chosen = eval(advice, {"digits": digits, "torch": torch, "positions": index})
     assert chosen.labels.tolist() == np.atleast_1d(digits.labels.numpy()[index]).tolist()
 

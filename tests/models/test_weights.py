@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from refusing import refusals
 from torch import nn
+from torch.nn.utils import prune
 
 from lenet_utils import C3_TABLE, LeNet1, LeNet5, SparseConv2d, load_weights, save_weights
 from lenet_utils.models import read_metadata
@@ -170,6 +171,21 @@ def test_a_head_of_640_bytes_is_no_pickle(path):
         save_weights(model, path, notes)
     load_weights(other := nn.Linear(2, 2), path)
     assert bits(other) == bits(model)
+
+
+def test_weights_of_a_pruned_model_load_once_the_pruning_is_made_permanent(path):
+    model, other = LeNet1(), LeNet1()
+    prune.l1_unstructured(model.h3[0], "weight", amount=0.5)
+    save_weights(model, path)
+    with pytest.raises(
+        ValueError, match=r'is pruned: torch.nn.utils.prune.remove\(layer, "weight"'
+    ):
+        load_weights(other, path)
+    prune.remove(model.h3[0], "weight")
+    save_weights(model, path)
+    load_weights(other, path)
+    assert bits(other) == bits(model)
+    assert (other.h3[0].weight == 0).sum() == 250
 
 
 # --- other names ---------------------------------------------------------------------------------
