@@ -95,9 +95,9 @@ class Trained:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of what the network tells apart."""
+        """The names of what the network tells apart; the digits where the notes say nothing."""
         kept = self.notes.get("classes")
-        return tuple(json.loads(kept)) if kept else CLASSES[self.notes["data"]]
+        return tuple(json.loads(kept)) if kept else CLASSES.get(self.notes.get("data", ""), DIGITS)
 
 
 @on_cpu

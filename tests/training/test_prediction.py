@@ -216,7 +216,7 @@ def test_a_network_for_colours_sees_the_digit_in_each_of_them(pictures):
     state = model.state_dict()
     state["c1.0.weight"] = state["c1.0.weight"].repeat(1, 3, 1, 1) / 3
     colours.load_state_dict(state)
-    found = predict(pictures[0][0], Trained("mine", colours, {"data": "mnist"}))
+    found = predict(pictures[0][0], Trained("mine", colours, {}))  # no notes: of digits
     expected = predict(pictures[0][0])
     assert found.digit == expected.digit
     assert found.scores == pytest.approx(expected.scores, abs=1e-4)
