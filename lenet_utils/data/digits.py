@@ -96,7 +96,7 @@ class Splits:
 
     @property
     def classes(self) -> Sequence[str] | None:
-        """The names of the classes: "0" to "9" of digits, "T-shirt/top", ... of "fashion"."""
+        """The names of the classes, "0" to "9" of digits, "T-shirt/top" and so on of "fashion"."""
         return self.train.classes
 
 

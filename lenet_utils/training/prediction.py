@@ -61,7 +61,7 @@ class Prediction:
 
     @property
     def name(self) -> str:
-        """The name of the class with the largest score: "7", or "Ankle boot"."""
+        """The name of the class with the largest score, such as "7" or "Ankle boot"."""
         return self._best_first()[0][0]
 
     def __str__(self) -> str:
