@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from refusing import in_full
 from torch import nn
 
 from lenet_utils import (
@@ -138,3 +139,19 @@ def test_counting_and_looking_leave_the_model_as_it_was(training):
 def test_other_networks_are_refused(call):
     with pytest.raises(TypeError, match=r"model must be .* LeNet, got Linear; such as LeNet5\(\)"):
         call(nn.Linear(2, 2))
+
+
+test_the_words_are_these = in_full(
+    {
+        "model": (
+            lambda path: summary(nn.Linear(1, 1)),
+            TypeError,
+            "model must be of type LeNet, got Linear; such as LeNet5()",
+        ),
+    }
+)
+
+
+def test_a_network_in_double_is_counted_in_its_own_type():
+    assert summary(LeNet1().double()).equals(summary(LeNet1()))
+    assert summary(LeNet1()).index.name == "layer"

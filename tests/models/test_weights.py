@@ -1,5 +1,6 @@
 """Weights come back bit for bit, or not at all."""
 
+import json
 import os
 import re
 
@@ -7,13 +8,14 @@ import pytest
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from refusing import refusals
+from refusing import in_full, refusals
 from torch import nn
 from torch.nn.utils import prune
 
 from lenet_utils import C3_TABLE, LeNet1, LeNet5, SparseConv2d, load_weights, save_weights
 from lenet_utils.models import read_metadata
 from lenet_utils.models.base import WEIGHTS
+from lenet_utils.models.weights import CHECKSUM, TABLES, write_tensors
 
 
 @pytest.fixture
@@ -315,3 +317,162 @@ test_what_cannot_be_right_is_refused = refusals(
         "load": (lambda: load_weights(LeNet1, "w"), "model must be of type Module, got type"),
     }
 )
+
+
+# --- the words, in full --------------------------------------------------------------------------
+
+NO_FILE = "{path} is not a safetensors file, or is damaged: "
+
+
+def written(path, tensors, notes=()):
+    write_tensors(tensors, path, dict(notes))
+    return path
+
+
+def changed(name, change):
+    state = LeNet1().state_dict()
+    return {**state, name: change(state[name])}
+
+
+def damaged(path):
+    save_weights(LeNet1(), path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+def pickled(path):
+    torch.save({}, path)
+    return path
+
+
+def pruned(path):
+    model = LeNet1()
+    prune.identity(model.h3[0], "weight")
+    save_weights(model, path)
+    return path
+
+
+test_the_words_are_these = in_full(
+    {
+        "pickle": (
+            lambda path: load_weights(LeNet1(), pickled(path)),
+            ValueError,
+            NO_FILE + "it is a pickle, as torch.save makes them and .pt and .pth files are. If you "
+            "trust it, safetensors.torch.save_file(torch.load(path, weights_only=True), "
+            '"weights.safetensors") writes its weights as they can be read here',
+        ),
+        "damaged": (
+            lambda path: load_weights(LeNet1(), damaged(path)),
+            ValueError,
+            "{path} is damaged: its content has not the checksum with which it was written; take a "
+            "copy, or train anew",
+        ),
+        "notes damaged": (
+            lambda path: read_metadata(damaged(path)),
+            ValueError,
+            "{path} is damaged: its content has not the checksum with which it was written; take a "
+            "copy, or train anew",
+        ),
+        "shape": (
+            lambda path: load_weights(
+                LeNet1(), written(path, changed("h1.0.bias", lambda t: t[:3]))
+            ),
+            ValueError,
+            "{path} does not fit this LeNet1: h1.0.bias differs ((3,) in the file, (4,) wanted); "
+            "build the model with the parts it was trained with",
+        ),
+        "type": (
+            lambda path: load_weights(
+                LeNet1(), written(path, changed("h1.0.bias", lambda t: t.double()))
+            ),
+            ValueError,
+            "{path} does not fit this LeNet1: h1.0.bias differs (torch.float64 in the file, "
+            "torch.float32 wanted); build the model with the parts it was trained with",
+        ),
+        "pruned": (
+            lambda path: load_weights(LeNet1(), pruned(path)),
+            ValueError,
+            "{path} does not fit this LeNet1: h3.0.weight differs (None in the file, (20, 5, 5) "
+            'wanted); one of the two is pruned: torch.nn.utils.prune.remove(layer, "weight") makes '
+            "of each pruned layer one that is not",
+        ),
+        "NaN": (
+            lambda path: load_weights(LeNet1(), written(path, changed("h1.0.bias", torch.log))),
+            ValueError,
+            "{path} is of no use: h1.0.bias has NaN or infinity. Most likely its training diverged:"
+            " train it anew, with a tenth of the learning rate.",
+        ),
+        "table": (
+            lambda path: load_weights(
+                LeNet1(), written(path, LeNet1().state_dict(), {TABLES: '{"h3.0": [[0]]}'})
+            ),
+            ValueError,
+            "{path} holds weights for another connection table than that of h3.0: build the model "
+            "with the connections it was trained with",
+        ),
+        "tables": (
+            lambda path: load_weights(
+                LeNet1(), written(path, LeNet1().state_dict(), {TABLES: "3"})
+            ),
+            ValueError,
+            "{path} is damaged: its connection tables are '3'",
+        ),
+        "alone": (
+            lambda path: load_weights(
+                SparseConv2d(((0,),), 1),
+                written(path, SparseConv2d(((0,),), 1).state_dict(), {TABLES: '{"": [[1]]}'}),
+            ),
+            ValueError,
+            "{path} holds weights for another connection table than that of it: build the model "
+            "with the connections it was trained with",
+        ),
+        "missing": (
+            lambda path: load_weights(LeNet1(), path),
+            FileNotFoundError,
+            "cannot open {path}: [Errno 2] No such file or directory: '{path}'",
+        ),
+        "model": (
+            lambda path: save_weights({}, path),
+            TypeError,
+            "model must be of type Module, got dict; such as LeNet5()",
+        ),
+        "load model": (
+            lambda path: load_weights({}, path),
+            TypeError,
+            "model must be of type Module, got dict; such as LeNet5()",
+        ),
+        "note": (
+            lambda path: save_weights(LeNet1(), path, {"seed": 1}),
+            TypeError,
+            "metadata['seed'] must be of type str, got int; notes are text: str(...) makes it of "
+            "others",
+        ),
+        "names": (
+            lambda path: load_weights(
+                nn.Linear(2, 1), written(path, {"a.b": torch.zeros(3), "c": torch.zeros(2, 2)})
+            ),
+            ValueError,
+            "{path} does not fit this Linear: its names are others, and shapes do not tell where "
+            "a.b (3,), c (2, 2) should go, or what bias (1,), weight (1, 2) should be; build the "
+            "model with the parts it was trained with",
+        ),
+    }
+)
+
+
+def test_a_file_is_laid_out_as_safetensors_wants_it(path):
+    """Data begin at a multiple of 8, notes are in order, and the same content is the same bytes."""
+    tensors = {"b": torch.zeros(3), "a": torch.ones(2, 2).t()}
+    write_tensors(tensors, path, {"z": "1", "a": "2", CHECKSUM: "of before"})
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    head = json.loads(content[8 : 8 + length])
+    assert length % 8 == 0
+    assert list(head["__metadata__"]) == ["a", "z", CHECKSUM]
+    assert head["__metadata__"][CHECKSUM] != "of before"
+    assert b", " not in content[8 : 8 + length]
+    write_tensors(tensors, path, {"a": "2", "z": "1"})
+    assert path.read_bytes() == content
+    assert torch.equal(safetensors.torch.load_file(path)["a"], torch.ones(2, 2))

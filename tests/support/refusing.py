@@ -29,3 +29,21 @@ def refusals(cases):
             call()
 
     return test
+
+
+def in_full(cases):
+    """Return a test that each call is refused in exactly these words, from the first to the last.
+
+    ``{path}`` in them stands for the file that the call is given, in a folder of its own.
+    """
+
+    @pytest.mark.parametrize("case", cases)
+    def test(case, tmp_path):
+        call, kind, message = cases[case]
+        path = tmp_path / "file"
+        with pytest.raises(kind) as refusal:
+            call(path)
+        assert str(refusal.value) == message.format(path=path)
+        assert type(refusal.value) is kind
+
+    return test

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from inventing import SEEDS, random_input
-from refusing import DIGITS, IMAGES, LABELS, SCORES, refusals
+from refusing import DIGITS, IMAGES, LABELS, SCORES, in_full, refusals
 from torch import nn
 
 from lenet_utils import Digits, Evaluation, LeNet1, evaluate
@@ -298,3 +298,69 @@ def test_counts_of_an_evaluation_add_up(seed, count, k):
     assert result.errors == result.per_class["errors"].sum() == len(result.mistakes)
     assert 1 - result.error_rate == pytest.approx(result.top_k_accuracy(1))
     assert result.top_k_accuracy(k) <= result.top_k_accuracy(min(k + 1, 10)) <= 1
+
+
+ONE_NAN = torch.tensor([[math.nan] + [0.0] * 9, [0.0] * 10])
+MAKES = "load_mnist().test is one, and Digits(images, labels) makes one of tensors"
+
+test_the_words_are_these = in_full(
+    {
+        "scores kind": (
+            lambda path: Evaluation([1], LABELS),
+            TypeError,
+            "scores must be of type Tensor, got list; what a model gave out",
+        ),
+        "scores shape": (
+            lambda path: Evaluation(SCORES[0], LABELS),
+            ValueError,
+            "scores must be (N, classes), a column for each class, got (10,)",
+        ),
+        "few columns": (
+            lambda path: Evaluation(SCORES, LABELS + 1),
+            ValueError,
+            "scores must be (N, 11), a column for each class, got (3, 10)",
+        ),
+        "nan": (
+            lambda path: Evaluation(ONE_NAN, LABELS[:2]),
+            FloatingPointError,
+            "the model answered 1 of 2 images with NaN. Most likely its training diverged: train it"
+            " anew, with a tenth of the learning rate.",
+        ),
+        "level": (
+            lambda path: Evaluation(SCORES, LABELS).interval(95),
+            ValueError,
+            "level must be between 0 and 1, got 95",
+        ),
+        "no k": (
+            lambda path: Evaluation(SCORES, LABELS).top_k_accuracy(0),
+            ValueError,
+            "k must be a whole number of at least 1, got 0",
+        ),
+        "k": (
+            lambda path: Evaluation(SCORES, LABELS).top_k_accuracy(11),
+            ValueError,
+            "k must be at most 10, got 11",
+        ),
+        "model": (
+            lambda path: evaluate(5, DIGITS),
+            TypeError,
+            "model must be of type Module, got int; such as LeNet5()",
+        ),
+        "digits": (
+            lambda path: evaluate(LeNet1(), IMAGES),
+            TypeError,
+            f"digits must be of type Digits, got Tensor; {MAKES}",
+        ),
+    }
+)
+
+
+def test_a_warning_of_evaluate_points_to_the_line_that_called_it(recwarn):
+    evaluate(LeNet1.from_pretrained(), DIGITS)
+    (warning,) = recwarn
+    assert warning.filename == __file__
+
+
+def test_of_scores_the_index_has_a_name():
+    result = Evaluation(SCORES, LABELS)
+    assert result.per_class.index.name == "class"
