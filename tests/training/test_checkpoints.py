@@ -11,6 +11,7 @@ from functools import partial
 import pandas as pd
 import pytest
 import torch
+from refusing import in_full
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -18,6 +19,7 @@ from toy import QUIET, at_call, interrupt, make_digits, make_model, sgd
 
 from lenet_utils import C3_TABLE, SDLM, Digits, LeNet1, LeNet5, distort, fit, save_weights
 from lenet_utils.models import read_metadata
+from lenet_utils.models.weights import write_tensors
 
 EPOCHS = 4
 
@@ -497,3 +499,71 @@ def test_an_optimiser_that_keeps_other_things_is_refused(path):
     with pytest.raises(TypeError, match=r"keeps an optimizer's tensors and numbers, .* object"):
         fit(model, make_digits(), epochs=1, optimizer=optimizer, checkpoint=path, **QUIET)
     assert not path.exists()
+
+
+# --- the words, in full --------------------------------------------------------------------------
+
+
+def other_training(path):
+    fit_once(path)
+    fit_once(path, seed=3)
+
+
+def fit_once(path, **options):
+    torch.manual_seed(0)
+    fit(make_model(), make_digits(), epochs=1, checkpoint=path, **QUIET, **options)
+
+
+def other_file(path):
+    save_weights(LeNet1(), path)
+    fit_once(path)
+
+
+def a_tensor_more(path):
+    fit_once(path)
+    write_tensors({**load_file(path), "more": torch.zeros(1)}, path, read_metadata(path))
+    fit_once(path)
+
+
+class Hoarder(torch.optim.SGD):
+    """Keeps what is neither a tensor nor a number."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p]["held"] = {1, 2}
+
+
+def hoarding(path):
+    model = make_model()
+    optimizer = Hoarder(model.parameters(), lr=0.1)
+    fit(model, make_digits(), epochs=1, checkpoint=path, optimizer=optimizer, **QUIET)
+
+
+test_the_words_are_these = in_full(
+    {
+        "other training": (
+            other_training,
+            ValueError,
+            "{path} belongs to another training: its seed has '0', now it is '3'; train as it was "
+            "begun, or delete the file to begin anew",
+        ),
+        "no checkpoint": (
+            other_file,
+            ValueError,
+            "{path} is no checkpoint; name another file, or delete it",
+        ),
+        "more": (
+            a_tensor_more,
+            ValueError,
+            "{path} is damaged: more is nothing that a checkpoint holds; delete it to begin anew",
+        ),
+        "held": (
+            hoarding,
+            TypeError,
+            "a checkpoint keeps an optimizer's tensors and numbers, this one has more: Object of "
+            "type set is not JSON serializable",
+        ),
+    }
+)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from refusing import DIGITS, IMAGES, refusals
+from refusing import DIGITS, IMAGES, in_full, refusals
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from toy import BATCH, COUNT, QUIET, at_call, interrupt, make_digits, make_model, sgd, weights
@@ -431,3 +431,53 @@ def test_a_criterion_is_tried_without_a_trace():
     assert calls[-1] == 22
     assert model[1].num_batches_tracked == 1
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def fitted(**options):
+    usual = {"train": make_digits(), "epochs": 1, **QUIET}
+    return lambda path: fit(**{"model": make_model(), **usual, **options})
+
+
+@torch.no_grad()
+def without_gradients(path):
+    fitted()(path)
+
+
+test_the_words_are_these = in_full(
+    {
+        "model": (
+            fitted(model=5),
+            TypeError,
+            "model must be of type Module, got int; such as LeNet5()",
+        ),
+        "before": (
+            fitted(before_epoch=1),
+            TypeError,
+            "before_epoch must be something to call or None, got 1; pass the function itself, "
+            "uncalled",
+        ),
+        "after": (
+            fitted(after_epoch="x"),
+            TypeError,
+            "after_epoch must be something to call or None, got 'x'; pass the function itself, "
+            "uncalled",
+        ),
+        "gradients": (
+            without_gradients,
+            ValueError,
+            "fit learns by gradients, which torch.no_grad() or torch.inference_mode() forbid here; "
+            "call it outside of that block",
+        ),
+        "schedule": (
+            fitted(schedule=lambda optimizer, steps: None),
+            TypeError,
+            "schedule must return a scheduler that is stepped after each update, such as one_cycle "
+            "does, got NoneType; None keeps the rate",
+        ),
+    }
+)
+
+
+def test_a_device_that_is_not_there_is_named_with_what_to_do():
+    with pytest.raises(ValueError, match=r"^device 'xpu:7' cannot .*; None takes what there is$"):
+        fitted(device="xpu:7")(None)
