@@ -214,6 +214,12 @@ def test_moments_that_no_step_leaves_are_refused(kept, change):
     refused(lambda: check_optimizer(kept.optimizer, state, groups), message)
 
 
+def test_what_is_never_negative_may_be_0(kept):
+    state, groups = state_of(kept.optimizer)
+    state[0] |= {"step": torch.tensor(0.0), "exp_avg_sq": torch.zeros(10, 16)}
+    check_optimizer(kept.optimizer, state, groups)
+
+
 def test_moments_may_be_negative_and_of_parameters_that_are_there_only(kept):
     state, groups = state_of(kept.optimizer)
     state[0]["exp_avg"] = -torch.ones(10, 16)
@@ -323,13 +329,13 @@ GOOD = torch.get_rng_state()
 
 test_what_is_no_random_state_is_refused = refusals(
     {
-        "none": (lambda: check_random({}), "random.cpu is missing"),
-        "another device": (lambda: check_random({"cuda.0": GOOD}), "random.cpu is missing"),
-        "kind": (lambda: check_random({"cpu": GOOD.int()}), "random.cpu is no random state"),
-        "shape": (lambda: check_random({"cpu": GOOD[None]}), "random.cpu is no random state"),
+        "none": (lambda: check_random({}), "^random.cpu is missing$"),
+        "another device": (lambda: check_random({"cuda.0": GOOD}), "^random.cpu is missing$"),
+        "kind": (lambda: check_random({"cpu": GOOD.int()}), "^random.cpu is no random state$"),
+        "shape": (lambda: check_random({"cpu": GOOD[None]}), "^random.cpu is no random state$"),
         "of a device": (
             lambda: check_random({"cpu": GOOD, "mps.0": GOOD.float()}),
-            "random.mps.0 is no random state",
+            "^random.mps.0 is no random state$",
         ),
     }
 )
