@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import pytest
@@ -119,6 +120,12 @@ def running_text(text: str, before: int = 0) -> Iterator[tuple[int, str]]:
                 yield from running_text("\n".join(inside), before + first + 1)
 
 
+@cache
+def silenced(line: str) -> str:
+    """Return a line with spaces for what is no running text."""
+    return SILENT.sub(lambda span: " " * len(span[0]), line)
+
+
 def first_uses(lines: Lines, pattern: str, names: list[str]) -> tuple[Place | None, Place | None]:
     """Return where a term comes first in running text, and where it is linked first."""
     use: Place | None = None
@@ -129,7 +136,7 @@ def first_uses(lines: Lines, pattern: str, names: list[str]) -> tuple[Place | No
         for role in TERM.finditer(line):
             if link is None and role[1].strip().lower() in wanted:
                 link = (number, role.start())
-        found = word.search(SILENT.sub(lambda span: " " * len(span[0]), line))
+        found = word.search(silenced(line))
         if use is None and found:
             use = (number, found.start())
     return use, link
