@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 STYLE = "brand.css"
-# Of the theme: what is pressed or pointed at, and links; those in boxes, too, which lenet.css colours.
+# Of the theme: what is pressed or pointed at, and links; in boxes lenet.css colours them, too.
 PAGE_STYLE = """\
 html[data-theme="{scheme}"], html[data-theme="{scheme}"] .bd-content .admonition {{
   --pst-color-primary: {color}; --pst-color-link: {color};
