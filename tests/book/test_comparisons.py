@@ -57,15 +57,24 @@ def makes_several(text: str) -> bool:
     return len(calls) > 1 or any(isinstance(node, MANY) and names(node) & COMPARE for node in nodes)
 
 
+def root(value: ast.expr) -> str:
+    """Return the name that an expression begins with: `d` of `d["a"].mean`, `f` of `f(x)`."""
+    while isinstance(value, ast.Attribute | ast.Subscript | ast.Call):
+        value = value.func if isinstance(value, ast.Call) else value.value
+    return value.id if isinstance(value, ast.Name) else ""
+
+
 def compared(text: str) -> set[str]:
     """Return the names in a chapter's cells that hold what comparisons gave."""
-    found = set(COMPARE)
+    comparing, found = set(COMPARE), set()  # functions, and what they gave
     for node in code(text):
-        if isinstance(node, ast.Assign) and names(node.value) & found:
+        if isinstance(node, ast.FunctionDef) and names(node) & comparing:
+            comparing.add(node.name)
+        elif isinstance(node, ast.Assign) and (
+            names(node.value) & comparing or root(node.value) in found
+        ):
             found |= set().union(*(names(target) for target in node.targets))
-        elif isinstance(node, ast.FunctionDef) and names(node) & found:
-            found.add(node.name)
-    return found - COMPARE
+    return found
 
 
 def sections(text: str) -> list[str]:
@@ -145,6 +154,22 @@ def test_what_is_missing_is_named(there, instead, gap):
 
 def test_sentences_are_found_by_their_numbers_and_by_their_words():
     assert [sentence.split()[0] for sentence, _ in comparisons(CHAPTER)] == ["Over", "With"]
+
+
+def test_what_a_comparison_gave_is_followed_through_the_cells():
+    cells = """
+```{code-cell} ipython3
+def against(x, level=0.95):
+    return difference(x, b, level)
+
+all_of_them = {name: against(x) for name, x in kinds.items()}
+first, second = all_of_them.values()
+low = first.low
+table = frame(all_of_them)
+```
+"""
+    follow = {"gain", "rest", "all_of_them", "first", "second", "low"}
+    assert compared(CHAPTER + cells) == follow
 
 
 if __name__ == "__main__":
