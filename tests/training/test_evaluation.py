@@ -355,12 +355,6 @@ test_the_words_are_these = in_full(
 )
 
 
-def test_a_warning_of_evaluate_points_to_the_line_that_called_it(recwarn):
-    evaluate(LeNet1.from_pretrained(), DIGITS)
-    (warning,) = recwarn
-    assert warning.filename == __file__
-
-
 def test_of_scores_the_index_has_a_name():
     result = Evaluation(SCORES, LABELS)
     assert result.per_class.index.name == "class"
