@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from .data import Splits
+    from .models import LeNet
     from .models.criteria import Criterion
-    from .training import Evaluation, Trained
+    from .training import Evaluation, History, Trained
 
 __all__ = ["main"]
 
@@ -69,12 +71,10 @@ def _train(options: argparse.Namespace) -> None:
 def _train_and_write(options: argparse.Namespace) -> None:
     import torch
 
-    from ._files import atomic_path
     from .data import load_mnist
-    from .models import MODELS, save_weights
-    from .training import evaluate, fit
+    from .models import MODELS
+    from .training import fit
     from .training.parallel import process_number
-    from .visualization import learning_curves, use_style
 
     checkpoint, first = options.out / WRITTEN[0], process_number() == 0
     if first:
@@ -100,10 +100,23 @@ def _train_and_write(options: argparse.Namespace) -> None:
         raise KeyboardInterrupt  # not one epoch was completed: there is nothing worth writing
     if not first:
         return
+    _write(options, model, digits, history)
+    if history.interrupted:
+        print("the training was stopped: --resume goes on with it")
+        raise KeyboardInterrupt
+
+
+def _write(options: argparse.Namespace, model: LeNet, digits: Splits, history: History) -> None:
+    from ._files import atomic_path
+    from .models import save_weights
+    from .training import evaluate
+    from .visualization import learning_curves, use_style
+
+    out = options.out
     metadata = {
         "model": options.model,
         "data": options.data,
-        "scaling": scaling,
+        "scaling": options.scaling or model.scaling,
         "background": str(digits.background),
         "ink": str(digits.ink),
         "classes": json.dumps(digits.classes),
@@ -111,19 +124,16 @@ def _train_and_write(options: argparse.Namespace) -> None:
         "epoch": str(history.best_epoch),
         "lenet_utils": __version__,
     }
-    save_weights(model, options.out / "weights.safetensors", metadata)
-    with atomic_path(options.out / "history.csv") as path:
+    save_weights(model, out / "weights.safetensors", metadata)
+    with atomic_path(out / "history.csv") as path:
         history.epochs.to_csv(path, index=False)
     use_style()
-    with atomic_path(options.out / "curves.png") as path:
+    with atomic_path(out / "curves.png") as path:
         learning_curves(history).savefig(path, bbox_inches="tight")
     assert digits.validation is not None  # some are held out unless load_mnist is told otherwise
     verdict = _verdict(evaluate(model, digits.validation))
     print(f"kept epoch {history.best_epoch}, validation: {verdict}")
-    print(f"wrote weights.safetensors, history.csv and curves.png to {options.out}")
-    if history.interrupted:
-        print("the training was stopped: --resume goes on with it")
-        raise KeyboardInterrupt
+    print(f"wrote weights.safetensors, history.csv and curves.png to {out}")
 
 
 def _optimizer(options: argparse.Namespace, model: nn.Module) -> Optimizer:
