@@ -186,6 +186,14 @@ def test_the_state_of_an_optimiser_is_taken_after_a_step_and_before(kept):
         check_optimizer(optimizer, *state_of(optimizer))
 
 
+def test_a_new_optimiser_takes_the_state_of_one_that_has_learned(kept):
+    """As in the process that goes on; of weights that are frozen there, too."""
+    state, groups = state_of(kept.optimizer)
+    check_optimizer(torch.optim.AdamW(kept.model.parameters(), lr=0.01), state, groups)
+    kept.model.requires_grad_(False)
+    check_optimizer(torch.optim.AdamW(kept.model.parameters(), lr=0.01), state, groups)
+
+
 MOMENTS = {
     "shape": ("exp_avg", torch.zeros(10, 15), r"optimizer.0.exp_avg differs \(\(10, 15\) in the f"),
     "kind": (
