@@ -166,7 +166,8 @@ REFERENCE = """() => {
     document.body.getBoundingClientRect();
     return sum;
 }"""
-READ = """([key, text]) => {
+READ = """async ([key, text]) => {
+    await lenet.bringNetwork(key);
     const network = lenet.networks[key], pixels = lenet.bytes(text);
     for (let i = 0; i < pixels.length; i += 784) {
         lenet.run(network, lenet.networkInput(network, pixels.subarray(i, i + 784)));
@@ -207,7 +208,7 @@ def page(folder):
         yield from measured("reference", REFERENCE, [None] * 32)
         strokes = [[batch, TOGETHER] for batch in range(40)]
         yield from measured("piece of a stroke", STROKES, strokes, TOGETHER)
-        for key in page.evaluate("Object.keys(lenet.networks)"):
+        for key in page.evaluate("Object.keys(lenet.titles)"):
             yield from measured(f"1,000 digits by {key}", READ, [[key, text]] * REPEATS)
         browser.close()
 

@@ -52,7 +52,7 @@ def deferred(script: Any) -> Any:
 
     All pages share the script that is passed, so it is left as it is.
     """
-    if not script.filename or AT_ONCE in str(script.filename):
+    if not script.filename or AT_ONCE in str(script.filename) or "async" in script.attributes:
         return script
     attributes = {"defer": "defer", **script.attributes}
     return type(script)(script.filename, priority=script.priority, **attributes)

@@ -2,8 +2,9 @@
 import js from "@eslint/js";
 
 const browser = [
-  ...["atob", "Blob", "clearTimeout", "document", "HTMLLIElement", "ImageData", "location"],
-  ...["MutationObserver", "setTimeout", "URL", "URLSearchParams", "window", "lenet"],
+  ...["atob", "Blob", "clearTimeout", "document", "HTMLLIElement", "ImageData"],
+  ...["IntersectionObserver", "location", "MutationObserver", "setTimeout", "URL"],
+  ...["URLSearchParams", "window", "lenet"],
 ];
 
 export default [

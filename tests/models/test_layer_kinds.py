@@ -257,7 +257,8 @@ def test_it_is_written_for_the_page():
         "kind": "strips",
         "window": [2, 4],
     }
-    assert written["weight"] == networks._base64(layer[0].weight)
+    step, integers = networks.packed(layer[0].weight)
+    assert written["weight"] == {"step": step, "integers": networks._base64(integers)}
     assert written["bias"] == networks._base64(layer[0].bias)
     assert written["squash"] == {"amplitude": 1.7159, "slope": 2 / 3}
 

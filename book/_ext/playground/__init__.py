@@ -6,12 +6,14 @@ The directive `playground` puts one on a page:
     What stands here where scripts are off, in print and in notebooks.
     ```
 
-The panels themselves are scripts in book/_static/playground. Pages that have one load them, and
-with them the networks they need, which `networks` writes from the package's own weights.
+The panels themselves are scripts in book/_static/playground. Pages that have one load start.js. It
+brings the others when a panel comes near, and with them the networks, which `networks` writes from
+the package's own weights.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-# What each kind of panel runs.
-NETWORKS = {
-    "draw": ("lenet1", "lenet5", "lenet5-dist"),
-    "layers": ("lenet5",),
-    "connections": ("lenet5",),
-}
+KINDS = ("draw", "layers", "connections")
 # In the order in which they need each other.
 SCRIPTS = (
     *("preparation", "network", "tiles", "controls", "canvas"),
-    *("steps", "views", "inspector", "figures", "panel"),
+    *("steps", "views", "inspector", "figures", "panel", "data/digits"),
 )
 FOLDER = "playground"
 DATA = f"{FOLDER}/data"
@@ -50,15 +47,15 @@ class playground(nodes.General, nodes.Element):  # noqa: N801 - nodes are named 
 
 
 class PlaygroundDirective(SphinxDirective):
-    """```` ```{playground} KIND ````, KIND being one of `NETWORKS`."""
+    """```` ```{playground} KIND ````, KIND being one of `KINDS`."""
 
     required_arguments = 1
     has_content = True
 
     def run(self) -> list[nodes.Node]:
         (kind,) = self.arguments
-        if kind not in NETWORKS:
-            raise self.error(f'There is no panel "{kind}"; choose one of {", ".join(NETWORKS)}.')
+        if kind not in KINDS:
+            raise self.error(f'There is no panel "{kind}"; choose one of {", ".join(KINDS)}.')
         self.assert_has_content()
         self.env.metadata[self.env.docname].setdefault(FOLDER, []).append(kind)
         panel = playground(kind=kind)
@@ -80,17 +77,24 @@ def depart_playground(translator: Any, node: playground) -> None:
 def load_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Let a page with panels, and no other, load the scripts and the networks for them."""
+    """Let a page with panels, and no other, load the script that brings what they need."""
     if app.builder.name != "html" or FOLDER not in app.env.metadata.get(page, {}):
         return
-    kinds = app.env.metadata[page][FOLDER]
-    networks = dict.fromkeys(key for kind in kinds for key in NETWORKS[kind])
-    scripts = [f"{FOLDER}/{name}.js" for name in SCRIPTS]
-    data = [f"{DATA}/{name}.js" for name in ("digits", *networks)]
-    # All are deferred, which keeps their order: the last one starts the panels.
-    for script in [*scripts[:-1], *data, scripts[-1]]:
-        app.add_js_file(script, loading_method="defer")
+    told = {"data-scripts": " ".join(SCRIPTS), "data-version": version(app)}
+    app.add_js_file(f"{FOLDER}/start.js", loading_method="async", **told)
     app.add_css_file(f"{FOLDER}/playground.css")
+
+
+def version(app: Sphinx) -> str:
+    """Return what stands in the addresses of the scripts, so that no browser keeps old ones."""
+    return sha256(made_from(app).encode()).hexdigest()[:8]
+
+
+def made_from(app: Sphinx) -> str:
+    """Return a text that is another one when the scripts, or what writes the data, changed."""
+    scripts = (Path(__file__).parents[2] / "_static" / FOLDER).glob("*.js")
+    digest = sha256(b"".join(script.read_bytes() for script in sorted(scripts))).hexdigest()
+    return f"{package_digest(Path(app.srcdir))} {app.config.extension_sources} {digest}"
 
 
 def write_networks(app: Sphinx, exception: Exception | None) -> None:
@@ -100,10 +104,10 @@ def write_networks(app: Sphinx, exception: Exception | None) -> None:
         return
     folder = Path(app.outdir, "_static", DATA)
     stamp = folder / "made-from"
-    made_from = f"{package_digest(Path(app.srcdir))} {app.config.extension_sources}"
-    if stamp.is_file() and stamp.read_text() == made_from:
+    sources = made_from(app)
+    if stamp.is_file() and stamp.read_text() == sources:
         return
     from .networks import write_scripts  # it imports PyTorch: only where there is need
 
     write_scripts(folder)
-    stamp.write_text(made_from)
+    stamp.write_text(sources)

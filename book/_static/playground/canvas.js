@@ -10,10 +10,11 @@
   const SIDE = 280; // pixels of the paper
   const PEN = 22; // width of a stroke: about two pixels once the digit is 20 pixels high
   const STEP = 10; // how far an arrow key moves the pen; with Shift a fifth of it
+  const PALM = 2000; // milliseconds after a pen was there in which a hand at rest draws nothing
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const HELP =
     "Drawing paper. Draw with mouse or finger. By keyboard: arrow keys move the pen, Space " +
-    "lowers or lifts it, Backspace undoes, Delete clears.";
+    "lowers or lifts it, Backspace or Ctrl+Z undoes, Delete clears.";
 
   class Drawing {
     /* `changed` is called after every piece of a stroke, and after every other deed. */
@@ -21,6 +22,8 @@
       this.changed = changed;
       this.deeds = [];
       this.stroke = null; // the one being drawn
+      this.pointer = null; // whose stroke it is: {pointerId, pointerType}, or nobody's
+      this.penLeft = -Infinity; // when a pen was seen last
       this.pen = { x: SIDE / 2, y: SIDE / 4 }; // the keyboard's
       this.isDown = false;
       this.canvas = lenet.element("canvas", {
@@ -42,30 +45,47 @@
       const on = (name, listener) => this.canvas.addEventListener(name, listener.bind(this));
       on("pointerdown", this.press);
       on("pointermove", this.move);
-      on("pointerup", this.lift);
-      on("pointercancel", this.lift);
+      on("pointerup", this.release);
+      on("pointercancel", this.release);
       on("keydown", this.key);
       on("blur", () => this.lower(false));
     }
 
     // --- Pointer -----------------------------------------------------------------------------
 
+    /* One pointer draws at a time, and a pen goes before the hand that holds it. */
     press(event) {
-      if (event.button !== 0 || this.stroke) return;
+      if (event.button !== 0 || this.isPalm(event)) return;
+      const palmWasFirst = event.pointerType === "pen" && this.pointer?.pointerType === "touch";
+      if (palmWasFirst) this.undo();
+      else if (this.pointer) return;
       this.canvas.setPointerCapture(event.pointerId);
       this.lower(false);
+      this.pointer = { pointerId: event.pointerId, pointerType: event.pointerType };
       this.begin(this.place(event));
     }
 
+    isPalm({ pointerType, timeStamp }) {
+      if (pointerType === "pen") this.penLeft = timeStamp;
+      return pointerType === "touch" && timeStamp - this.penLeft < PALM;
+    }
+
     move(event) {
-      if (!this.stroke || this.isDown) return; // it is the keyboard's stroke, or nobody's
+      this.isPalm(event); // a pen may hover
+      if (event.pointerId !== this.pointer?.pointerId) return;
       const events = event.getCoalescedEvents?.() ?? [];
       for (const part of events.length ? events : [event]) this.extend(this.place(part));
       this.changed();
     }
 
+    release(event) {
+      this.isPalm(event);
+      if (event.pointerId === this.pointer?.pointerId) this.lift();
+    }
+
     lift() {
-      if (!this.isDown) this.stroke = null;
+      this.pointer = null;
+      this.stroke = null;
     }
 
     place(event) {
@@ -102,8 +122,8 @@
       if (this.isDown === isDown) return;
       this.isDown = isDown;
       this.showPen();
+      this.lift();
       if (isDown) this.begin({ ...this.pen });
-      else this.stroke = null;
     }
 
     showPen() {
@@ -136,13 +156,13 @@
     }
 
     undo() {
-      this.stroke = null;
+      this.lift();
       this.lower(false);
       if (this.deeds.pop()) this.redo();
     }
 
     act(deed) {
-      this.stroke = null;
+      this.lift();
       this.lower(false);
       this.deeds.push(deed);
       this.redo();

@@ -29,6 +29,33 @@
     );
   }
 
+  /* Buttons of which Tab reaches one; from there arrow keys, Home and End go to the others. `fill`
+     takes the buttons, and what else stands among them. */
+  function toolbar(name, label) {
+    const root = element("div", { class: name, role: "toolbar", "aria-label": label });
+    const buttons = () => [...root.querySelectorAll("button")];
+    const reach = (reached) => {
+      for (const each of buttons()) each.tabIndex = each === reached ? 0 : -1;
+    };
+    const fill = (children) => {
+      root.replaceChildren(...children);
+      reach(buttons()[0]);
+    };
+    root.addEventListener("focusin", (event) => reach(event.target));
+    root.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const all = buttons();
+      const now = all.indexOf(document.activeElement);
+      const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
+      const goals = { Home: 0, End: all.length - 1 };
+      const goal = goals[event.key] ?? now + steps[event.key];
+      if (Number.isNaN(goal)) return;
+      event.preventDefault(); // the page would scroll
+      all[goal]?.focus();
+    });
+    return { root, fill };
+  }
+
   let groups = 0; // radio buttons of one name are one group, on the whole page
 
   /* A row of choices, of which one holds; arrow keys go from one to the next. */
@@ -56,5 +83,5 @@
     return { group, choose };
   }
 
-  Object.assign(lenet, { button, choice, thumbnail });
+  Object.assign(lenet, { button, choice, thumbnail, toolbar });
 })();

@@ -13,8 +13,8 @@
 
   /* Step through LeNet-5: each layer below the one it reads. */
   class LayersFigure {
-    constructor(root) {
-      const network = lenet.networks.lenet5;
+    constructor(root, first) {
+      const network = lenet.networks[first];
       this.network = network;
       const { input, outputs } = runningExample(network);
       this.explorer = new lenet.Explorer(network, { index: 0, map: 0, row: 0, column: 0 });
@@ -44,8 +44,8 @@
 
   /* One map of C3 with the maps of S2 it reads; with the published table, and with a dense one. */
   class ConnectionsFigure {
-    constructor(root) {
-      const network = lenet.networks.lenet5;
+    constructor(root, first) {
+      const network = lenet.networks[first];
       this.index = lenet.sparseIndex(network);
       this.layer = network.layers[this.index];
       this.outputs = runningExample(network).outputs;

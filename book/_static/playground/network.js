@@ -152,11 +152,18 @@
   // --- What the build wrote ------------------------------------------------------------------
 
   function bytes(text) {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const letters = atob(text);
+    const found = new Uint8Array(letters.length);
+    for (let i = 0; i < found.length; i++) found[i] = letters.charCodeAt(i); // faster than from
+    return found;
   }
 
-  function floats(text) {
-    return new Float32Array(bytes(text).buffer);
+  /* A tensor's numbers: whole ones of 16 bits, each to be taken times their `step`. */
+  function floats({ step, integers }) {
+    const whole = new Int16Array(bytes(integers).buffer);
+    const found = new Float32Array(whole.length);
+    for (let i = 0; i < found.length; i++) found[i] = step * whole[i];
+    return found;
   }
 
   const TENSORS = ["kernels", "bias", "coefficient", "weight", "codes"];

@@ -4,9 +4,8 @@
 (function () {
   "use strict";
   const lenet = (window.lenet = window.lenet || {});
-  const { button, element, thumbnail } = lenet;
+  const { button, element, thumbnail, toolbar } = lenet;
 
-  const FIRST_NETWORK = "lenet5";
   const FIRST_LOOK = { index: 2, map: 4, row: 5, column: 5 }; // C3, in the middle
   const SETTLED = 400; // milliseconds without a change before a screen reader is told
   const NUDGES = { "←": [0, -1], "↑": [-1, 0], "↓": [1, 0], "→": [0, 1] };
@@ -15,7 +14,7 @@
 
   /* Paper, preparation, network and answer: what happens at a stroke is in `update`. */
   class DrawPanel {
-    constructor(root) {
+    constructor(root, first) {
       this.root = root;
       this.shift = { row: 0, column: 0 };
       this.turn = {}; // which example of a class comes next
@@ -23,19 +22,14 @@
       this.steps = new lenet.StepsView();
       this.makeAnswer();
       this.facts = element("p", { class: "lenet-muted lenet-facts" });
-      this.mistakes = element("div", {
-        class: "lenet-thumbnails",
-        role: "group",
-        "aria-label": "Test digits it misreads",
-      });
+      this.mistakes = toolbar("lenet-thumbnails", "Test digits it misreads");
       this.machine = element("div", { class: "lenet-machine" });
-      const keys = Object.keys(lenet.networks);
-      const titles = keys.map((key) => lenet.networks[key].title);
-      this.networks = lenet.choice("Network", titles, (i) => this.take(keys[i]));
+      const keys = Object.keys(lenet.titles);
+      this.networks = lenet.choice("Network", Object.values(lenet.titles), (i) => this.choose(keys[i]));
       this.build();
-      this.networks.choose(keys.indexOf(FIRST_NETWORK));
+      this.networks.choose(keys.indexOf(first));
       this.load(lenet.examples[7][0]);
-      root.addEventListener("keydown", this.key.bind(this));
+      this.listen();
     }
 
     makeAnswer() {
@@ -73,14 +67,12 @@
     }
 
     exampleChoice() {
-      const firsts = element("div", {
-        class: "lenet-thumbnails",
-        role: "group",
-        "aria-label": "Test digits",
-      });
-      lenet.examples.forEach((indices, label) => {
-        firsts.append(thumbnail(indices[0], () => this.next(label), `A test digit: ${label}`));
-      });
+      const firsts = toolbar("lenet-thumbnails", "Test digits");
+      firsts.fill(
+        lenet.examples.map((indices, label) =>
+          thumbnail(indices[0], () => this.next(label), `A test digit: ${label}`),
+        ),
+      );
       const named = (name, strip) =>
         element(
           "div",
@@ -91,41 +83,54 @@
       return element(
         "div",
         { class: "lenet-examples" },
-        named("Or take a test digit (keys 0 to 9)", firsts),
-        named("Test digits it misreads", this.mistakes),
+        named("Or take a test digit (keys 0 to 9)", firsts.root),
+        named("Test digits it misreads", this.mistakes.root),
       );
     }
 
     nudges() {
-      const group = element("div", {
-        class: "lenet-nudges",
-        role: "group",
-        "aria-label": "Shift the digit after its preparation",
-      });
-      for (const [arrow, [down, right]] of Object.entries(NUDGES)) {
+      const group = toolbar("lenet-nudges", "Shift the digit after its preparation");
+      const ways = Object.entries(NUDGES).map(([arrow, [down, right]]) => {
         const label = `Shift by one pixel: ${NUDGE_NAMES[arrow]}`;
         const attributes = { "aria-label": label, "data-way": NUDGE_NAMES[arrow] };
-        group.append(button(arrow, () => this.nudge(down, right), attributes));
-      }
-      group.append(button("centre", () => this.centre(), { "data-way": "centre" }));
+        return button(arrow, () => this.nudge(down, right), attributes);
+      });
+      group.fill([...ways, button("centre", () => this.centre(), { "data-way": "centre" })]);
       return element(
         "div",
         {},
-        group,
+        group.root,
         element("p", { class: "lenet-muted" }, "shift it off its place"),
       );
     }
 
     // --- What the reader does ----------------------------------------------------------------
 
-    /* Take another network; build the views of its layers. */
-    take(key) {
-      this.network = lenet.networks[key];
+    /* Take another network, once its weights are there. */
+    choose(key) {
+      this.wanted = key;
+      if (lenet.networks[key]) {
+        this.take(lenet.networks[key]);
+        return;
+      }
+      const title = lenet.titles[key];
+      this.facts.textContent = `${title} is being loaded.`;
+      lenet.bringNetwork(key).then(
+        () => this.wanted === key && this.take(lenet.networks[key]),
+        () => {
+          if (this.wanted === key) this.facts.textContent = `${title} could not be loaded.`;
+        },
+      );
+    }
+
+    /* Build the views of a network's layers, and have it read what is on the paper. */
+    take(network) {
+      this.network = network;
       const { title, parameters, testErrors, testSize, mistakes } = this.network;
       const number = (value) => value.toLocaleString("en");
       this.facts.textContent = `${number(parameters)} parameters; misreads ${number(testErrors)} of ${number(testSize)} test digits.`;
-      this.mistakes.replaceChildren(
-        ...mistakes.map((index) => {
+      this.mistakes.fill(
+        mistakes.map((index) => {
           const label = `A ${lenet.digits[index].label} that ${title} misreads`;
           return thumbnail(index, () => this.load(index), label);
         }),
@@ -142,10 +147,7 @@
 
     showLayers() {
       const { layers, table, inspector, sparse } = this.explorer;
-      const { name } = this.network.layers[sparse];
       layers[sparse].root.append(element("div", { class: "lenet-table-holder" }, table.root));
-      table.root.setAttribute("aria-label", `Which maps ${name} reads`);
-      table.root.setAttribute("role", "group");
       const stack = element("div", { class: "lenet-layers" }, ...layers.map((view) => view.root));
       this.machine.replaceChildren(stack, inspector.root);
     }
@@ -173,9 +175,24 @@
       this.update();
     }
 
+    /* Keys are for this panel while the focus or the pointer is in it, unless another has the focus:
+       a page must not answer to single letters that are meant for no one. */
+    listen() {
+      let isUnderPointer = false;
+      this.root.addEventListener("pointerenter", () => (isUnderPointer = true));
+      this.root.addEventListener("pointerleave", () => (isUnderPointer = false));
+      document.addEventListener("keydown", (event) => {
+        const { activeElement, body } = document;
+        const isFree = activeElement === body || activeElement === null;
+        if (this.root.contains(activeElement) || (isUnderPointer && isFree)) this.key(event);
+      });
+    }
+
     key(event) {
-      if (event.ctrlKey || event.metaKey || event.altKey || !/^[0-9]$/.test(event.key)) return;
-      this.next(Number(event.key));
+      const { altKey, ctrlKey, key, metaKey, shiftKey } = event;
+      if ((ctrlKey || metaKey) && !altKey && !shiftKey && key === "z") this.drawing.undo();
+      else if (!(ctrlKey || metaKey || altKey) && /^[0-9]$/.test(key)) this.next(Number(key));
+      else return;
       event.preventDefault();
     }
 
@@ -233,23 +250,9 @@
     }
   }
 
-  const PANELS = {
+  lenet.PANELS = {
     draw: DrawPanel,
     layers: lenet.LayersFigure,
     connections: lenet.ConnectionsFigure,
   };
-
-  /* Fill every panel of the page, and put away what stood in for it. */
-  function start() {
-    for (const root of document.querySelectorAll("[data-panel]")) {
-      const { style } = root;
-      for (const [kind, color] of Object.entries(lenet.colors)) {
-        style.setProperty(`--${kind}`, color);
-      }
-      root.panel = new PANELS[root.dataset.panel](root);
-      root.nextElementSibling.classList.add("is-replaced");
-    }
-  }
-
-  start();
 })();

@@ -127,7 +127,8 @@
       this.names = names;
       this.rows = rows;
       this.select = select;
-      this.root = element("div", { class: "lenet-table" });
+      const { root, fill } = lenet.toolbar("lenet-table", `Which maps ${names[1]} reads`);
+      Object.assign(this, { root, fill });
     }
 
     /* Draw `table`; `extra` connections, as {map, source}, are drawn as ones to be added. */
@@ -141,7 +142,7 @@
       ]);
       const corner = element("span", { class: "lenet-table-head" });
       this.root.style.setProperty("--columns", table.length);
-      this.root.replaceChildren(corner, ...heads, ...body.flat());
+      this.fill([corner, ...heads, ...body.flat()]);
     }
 
     head(map) {
