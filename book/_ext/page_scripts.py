@@ -24,6 +24,7 @@ NEEDED_BY = {
 }
 IMAGE = re.compile(r"<img\b[^>]*>")
 SOURCE = re.compile(r'\bsrc="([^"]+)"')
+SCREEN = 144  # dots per inch of a figure that is shown pixel by pixel: what has more is sharper
 SIZED = re.compile(r"\b(?:width|height)\b\s*[=:]")
 AT_ONCE = "documentation_options"  # the theme's scripts inside the page use it
 SEARCH = "search"  # whose scripts, at the page's end, use those in its head
@@ -92,5 +93,7 @@ def picture_sizes(app: Sphinx) -> dict[str, str]:
         path = Path(app.srcdir, source)
         if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".gif") and path.is_file():
             with Image.open(path) as picture:
-                sizes[name] = f' width="{picture.width}" height="{picture.height}"'
+                density = max(1, round(picture.info.get("dpi", (SCREEN,))[0] / SCREEN))
+                width, height = (length // density for length in picture.size)
+                sizes[name] = f' width="{width}" height="{height}"'
     return sizes

@@ -3,6 +3,8 @@
     python book/_ext/sentences.py book/*.md            says where it is otherwise
     python book/_ext/sentences.py --write book/*.md    puts it right
 
+It does the same for numbers, which `one_way` has in one form each.
+
 Only paragraphs are touched, those in lists, quotations and directives with prose included: no code,
 formula, table, heading or option. A line break is a space to the page, so its text stays the same.
 """
@@ -15,6 +17,7 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+import one_way
 from inline_numbers import NAME, SPAN, blocks
 
 PROSE = {
@@ -120,6 +123,12 @@ def glossary(lines: list[str]) -> list[str]:
     return result
 
 
+RULES = {
+    formatted: "not one sentence a line",
+    one_way.formatted: "a size, a percentage or thousands as nowhere else",
+}
+
+
 def main() -> int:
     """Check the files named on the command line, or write them anew."""
     parser = argparse.ArgumentParser(description="One sentence a line in Markdown.")
@@ -129,16 +138,19 @@ def main() -> int:
     found = 0
     for path in options.files:
         before = path.read_text(encoding="utf-8")
-        after = formatted(before)
-        if before == after:
-            continue
         if options.write:
-            path.write_text(after, encoding="utf-8", newline="\n")
+            after = one_way.formatted(formatted(before))
+            if before != after:
+                path.write_text(after, encoding="utf-8", newline="\n")
             continue
-        found += 1
-        pairs = zip(before.split("\n"), after.split("\n"), strict=False)
-        line = next(number for number, (a, b) in enumerate(pairs, 1) if a != b)
-        print(f"{path}:{line}: not one sentence a line; `make format` puts it right")
+        for rule, slip in RULES.items():
+            after = rule(before)
+            if before == after:
+                continue
+            found += 1
+            pairs = zip(before.split("\n"), after.split("\n"), strict=False)
+            line, right = next((n, b) for n, (a, b) in enumerate(pairs, 1) if a != b)
+            print(f"{path}:{line}: {slip}; `make format` makes it: {right.strip()}")
     return bool(found)
 
 

@@ -112,7 +112,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     readable = len(counts) <= MOST_COUNTS
     sns.heatmap(counts, mask=mistakes == 0, annot=readable, fmt="d", ax=ax, **look)
     for place, count in enumerate(np.diag(counts) if readable else ()):
-        ax.text(place + 0.5, place + 0.5, count, ha="center", va="center", fontsize=9)
+        ax.text(place + 0.5, place + 0.5, count, ha="center", va="center", fontsize=9.25)
     ax.set(xlabel="Predicted", ylabel="True")
     ax.tick_params(length=0, labelrotation=0)
     if max(len(str(name)) for name in counts) > LETTERS:

@@ -170,7 +170,9 @@ def _draw_layer(ax: Axes, layer: _Drawn) -> None:
     grey = layer.label == "input" and layer.shape[0] == 1
     size = f"{layer.shape[0]}@{sizes}" if sizes and not grey else sizes
     center, top = layer.left + layer.width / 2, y + height + down
-    ax.text(center, top + 0.05, size or str(layer.shape[0]), ha="center", va="bottom", fontsize=9)
+    ax.text(
+        center, top + 0.05, size or str(layer.shape[0]), ha="center", va="bottom", fontsize=9.25
+    )
     ax.text(center, top + 0.21, layer.label, ha="center", va="bottom", fontweight="bold")
 
 
@@ -190,7 +192,7 @@ def _draw_connection(ax: Axes, source: _Drawn, target: _Drawn, turn: int) -> Non
     for start, end in zip(starts, ends, strict=True):
         ax.plot(*zip(start, end, strict=True), color=COLORS["input"], linewidth=0.8)
     center = (x + width + target.left) / 2
-    ax.text(center, BELOW[turn % 2], target.connection, ha="center", va="bottom", fontsize=9)
+    ax.text(center, BELOW[turn % 2], target.connection, ha="center", va="bottom", fontsize=9.25)
 
 
 def _window(

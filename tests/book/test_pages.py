@@ -1,15 +1,21 @@
 """Every page of the built book in a real browser: both widths, light and dark, http and file."""
 
 import http.server
+import re
 import threading
 from contextlib import contextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
+import matplotlib
 import pytest
 from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
 from bs4 import BeautifulSoup
-from building import CHAPTERS, HTML, book_pages, long
+from building import CHAPTERS, HTML, ROOT, book_pages, long
+from matplotlib.colors import to_hex
+
+from lenet_utils.visualization import COLORS
+from lenet_utils.visualization.style import STYLE, tint
 
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -37,6 +43,18 @@ PICTURES = """() => [...document.images]
 REACHABLE = """() => ![...document.querySelectorAll("[tabindex='-1']")]
   .some((box) => box.matches("pre, .output, .pst-scrollable-table-container")
     && box.scrollWidth > box.clientWidth)"""
+# Code that is seen at once, and is wider than its box.
+WIDE_CODE = """() => [...document.querySelectorAll("div.cell_input pre")]
+  .filter((code) => code.checkVisibility() && code.scrollWidth > code.clientWidth)
+  .map((code) => code.textContent.split("\\n").sort((a, b) => b.length - a.length)[0])"""
+# How many pixels of a figure there are to one of the page, and how many of the page to its inch.
+FIGURES = """() => [...document.querySelectorAll(".cell_output img[src$='.png']")]
+  .filter((figure) => figure.checkVisibility())
+  .map((figure) => [figure.naturalWidth, figure.getBoundingClientRect().width])"""
+DENSITY = 288  # dots per inch of a figure: kernels.py
+SMALLEST = 9.25  # points of the text in any figure: lenet.mplstyle
+# Small phones, and the same with a scrollbar that takes 15 pixels.
+NARROW = [378, 378 - 15, 360, 360 - 15, 320, 320 - 15]
 SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -115,6 +133,23 @@ def fits(page, size, rules=None):
     assert axe_violations(page, rules) == [], f"at {size['width']} pixels"
 
 
+def has_room_for_code_and_figures(page):
+    assert page.evaluate(WIDE_CODE) == [], "wider than the column: at most 80 characters a line"
+    for pixels, width in page.evaluate(FIGURES):
+        assert pixels >= 2 * width
+
+
+def text_of_figures_can_be_read(page):
+    for pixels, width in page.evaluate(FIGURES):
+        assert SMALLEST / 72 * DENSITY * width / pixels >= 9
+
+
+def fits_on_small_phones(page):
+    for width in NARROW:
+        page.set_viewport_size({"width": width, "height": PHONE["height"]})
+        assert page.evaluate(SIDEWAYS) == 0, f"scrolls sideways at {width} pixels"
+
+
 def test_all_pages_are_looked_at():
     built_pages = {page.relative_to(HTML).with_suffix("").as_posix() for page in book_pages()}
     assert built_pages == {"index", *PAGES}
@@ -135,11 +170,47 @@ def test_page(browser, site, name):
         is_complete(page)
         assert page.locator("html").get_attribute("data-theme") == "light"
         fits(page, DESK)
+        has_room_for_code_and_figures(page)
         page.emulate_media(color_scheme="dark")
         page.wait_for_selector("html[data-theme=dark]")
         fits(page, DESK, COLOUR_RULES)
         fits(page, PHONE, PHONE_RULES)
+        text_of_figures_can_be_read(page)
+        fits_on_small_phones(page)
         assert wrong == []
+
+
+def test_figures_are_written_in_no_smaller_points():
+    settings = matplotlib.rc_params_from_file(STYLE, use_default_template=False)
+    sizes = [value for name, value in settings.items() if name.endswith("size") and "font" in name]
+    sizes += [value for name, value in settings.items() if "labelsize" in name]
+    assert len(sizes) >= 4
+    sources = [*ROOT.glob("book/*.md"), *ROOT.glob("lenet_utils/visualization/*.py")]
+    for source in sources:
+        sizes += re.findall(r"(?:fontsize|labelsize)=([\d.]+)", source.read_text("utf-8"))
+    assert min(map(float, sizes)) >= SMALLEST
+
+
+def test_a_dark_page_keeps_the_tints_of_figures(browser, site):
+    """What the theme's filter would make white stays apart from white by most of what it was."""
+    filtered = """(colours) => {
+        const figure = document.querySelector(".cell_output img");
+        const paint = document.createElement("canvas").getContext("2d");
+        paint.filter = getComputedStyle(figure).filter;
+        return colours.map((colour) => {
+            paint.fillStyle = colour;
+            paint.fillRect(0, 0, 9, 9);
+            return [...paint.getImageData(4, 4, 1, 1).data];
+        });
+    }"""
+    tints = [*map(tint, COLORS.values()), *[(grey / 10,) * 3 for grey in range(10)]]
+    with watched(browser, color_scheme="dark") as (page, _):
+        page.goto(f"{site}book/lenet-5.html")
+        page.wait_for_selector("html[data-theme=dark]")
+        *found, white = page.evaluate(filtered, [*map(to_hex, tints), "#ffffff"])
+    assert white == [255, 255, 255, 255]
+    for before, after in zip(tints, found, strict=True):
+        assert 255 - min(after[:3]) >= 0.75 * 255 * (1 - min(before)), to_hex(before)
 
 
 @pytest.mark.parametrize("name", [page if page in DARK_TOO else long(page) for page in PAGES])

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from building import ROOT
+from one_way import formatted as numbers
 from sentences import formatted
 
 CHANGED = {
@@ -66,13 +67,44 @@ def test_what_is_no_sentence_of_a_paragraph_stays(text):
     assert formatted(text) == text
 
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+NUMBERS = {
+    "Maps of 5x5 and 4 x 24 x 24.": "Maps of 5 ~ 5 and 4 ~ 24 ~ 24.",
+    "# With 5x5\n\n| 16x16 | 5 % |\n|---|---|": "# With 5 ~ 5\n\n| 16 ~ 16 | 5% |\n|---|---|",
+    "A 95 % interval, {eval}`f'{x:.1f}'` %.": "A 95% interval, {eval}`f'{x:.1f}'`%.",
+    "Of 60000 digits 1998 of them, 340908.": "Of 60,000 digits 1998 of them, 340,908.",
+    "```{caption} f\n:alt: A 5x5 window.\n5 % of 5x5.\n```": (
+        "```{caption} f\n:alt: A 5 ~ 5 window.\n5% of 5 ~ 5.\n```"
+    ),
+}
+NO_NUMBERS = [
+    "`5x5`, {eval}`f'5x5 {60000} %'`, $5 x 5$, [a](5x5.md#12345) and <https://a.b/12345>.",
+    "---\ntitle: 5x5\n---\n\nSee https://doi.org/10.1162/12345 and 10.1162/12345, 0x10, v12345.",
+    "```{code-cell} ipython3\nprint('5x5 60000 5 %')\n```",
+    "```python\n5x5\n```\n\n$$\n60000\n$$\n\n(fig-12345)=\nThe net 28x28-300-10; x 5.",
+]
+
+
+@pytest.mark.parametrize(("before", "after"), NUMBERS.items())
+def test_numbers_are_written_in_one_way(before, after):
+    after = after.replace("~", TIMES)
+    assert numbers(before) == after
+    assert numbers(after) == after
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+def test_what_is_code_or_an_address_stays(text):
+    assert numbers(text) == text
+
+
 def test_the_program_names_the_line_and_puts_it_right(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# Title\n\nOne. Two.\n")
+    page.write_text("# Title\n\nOne. Two.\n\nA 5x5 one.\n")
     command = [sys.executable, str(ROOT / "book/_ext/sentences.py"), str(page)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 1
-    assert f"{page}:3: not one sentence a line" in found.stdout
+    assert f"{page}:3: not one sentence a line; `make format` makes it: One." in found.stdout
+    assert f"{page}:5: a size" in found.stdout
     subprocess.run([*command, "--write"], check=True)
-    assert page.read_text() == "# Title\n\nOne.\nTwo.\n"
+    assert page.read_text() == "# Title\n\nOne.\nTwo.\n\nA 5 ~ 5 one.\n".replace("~", TIMES)
     assert subprocess.run(command, check=False).returncode == 0

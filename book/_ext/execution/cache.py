@@ -23,6 +23,8 @@ from nbformat.reader import NotJSONError
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from .kernels import ARGUMENTS
+
 RUN_OTHERWISE = {"raises-exception", "skip-execution"}  # the tags of a cell that change its run
 CACHES_KEPT = 3  # the present state of lenet_utils and the two before it
 
@@ -46,10 +48,11 @@ def choose_execution_cache(app: Sphinx, config: Config) -> None:
 
 
 def package_digest(root: Path) -> str:
-    """Return a short hash of what cells depend on: `lenet_utils`, its colours, and the lock."""
+    """Return a short hash of what cells depend on: `lenet_utils`, colours, kernel and lock."""
     package = root / "lenet_utils"
     files = [p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
     digest = hashlib.sha256(os.environ.get("LENET_COLORS", "").encode())
+    digest.update(" ".join(ARGUMENTS).encode())
     for path in sorted([*files, root / "requirements.txt"]):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")

@@ -22,6 +22,8 @@ from traitlets.config import Config
 # A socket's address holds 108 bytes on Linux and 104 on macOS and BSD, with a zero at the end.
 LONGEST_SOCKET = 103
 SOCKET = "kernel-ipc-99999"  # what jupyter_client 8 makes of the connection file kernel.json
+# Figures of twice the pixels, for screens that have them; a notebook shows them as large as usual.
+ARGUMENTS = ["--InlineBackend.figure_format=retina"]
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -68,6 +70,7 @@ class Run:
                     config=settings,
                     timeout=self.timeout,
                     allow_errors=self.allow_errors,
+                    extra_arguments=ARGUMENTS,
                     record_timing=False,  # it would go into the key of the cache
                     resources={"metadata": {"path": str(self.folder)}},
                     on_cell_start=self._note_cell,
