@@ -236,6 +236,27 @@ def test_page_from_a_file(browser, built, name):
         assert wrong == []
 
 
+def test_a_dark_page_is_dark_on_white_on_paper(browser, site):
+    colours = """() => ["body", "article p", "article pre"].map((name) => {
+        const { backgroundColor, color } = getComputedStyle(document.querySelector(name));
+        return [backgroundColor, color].map((c) => c.match(/[0-9.]+/g).map(Number));
+    })"""
+    with watched(browser, color_scheme="dark") as (page, _):
+        page.goto(f"{site}book/lenet-5.html")
+        page.wait_for_selector("html[data-theme=dark]")
+        page.wait_for_function(STILL)
+        before = page.evaluate(colours)
+        page.emulate_media(media="print", color_scheme="dark")
+        page.wait_for_selector("html[data-theme=light]")
+        for background, text in page.evaluate(colours):
+            assert min(background) >= 240 or background[3:] == [0]
+            assert max(text[:3]) <= 100
+        page.emulate_media(media="screen", color_scheme="dark")
+        page.wait_for_selector("html[data-theme=dark]")
+        page.wait_for_function(STILL)
+        assert page.evaluate(colours) == before
+
+
 def test_search_leads_to_the_right_page(browser, site):
     with watched(browser) as (page, wrong):
         page.goto(f"{site}book/intro.html")

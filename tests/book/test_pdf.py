@@ -48,6 +48,39 @@ def test_outline_names_all_chapters(pdf):
     assert chapters == ["Contents", *titles()]
 
 
+def test_outline_names_the_sections_of_each_chapter(pdf, whole_page):
+    _, parts = pdf.outline
+    inside = [part for part in parts if isinstance(part, list)]
+    named = [item.title for part in inside for item in part if not isinstance(item, list)]
+    headings = whole_page.select("article section > section > h3")
+    titles = [heading.get_text().removesuffix("#").strip() for heading in headings]
+    assert len(titles) > 100
+    assert not set(titles) - set(named)
+
+
+def test_it_is_tagged_for_those_who_hear_it(pdf):
+    root = pdf.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/StructTreeRoot"]["/K"]
+    assert root["/Lang"].startswith("en")
+
+
+def test_no_page_is_blank(pdf, pages):
+    footer = re.compile(r"The LeNet Book \d+")
+    bare = [n for n, text in enumerate(pages, 1) if len(footer.sub("", text).strip()) < 20]
+    assert [n for n in bare if not pdf.pages[n - 1].images] == []
+
+
+def test_no_code_is_cut(pages, whole_page):
+    """A line too wide for paper is broken, and its end stands there like its beginning."""
+    printed = re.sub(r"\s+", "", "".join(pages))
+    code = [pre.get_text() for pre in whole_page.select("article .highlight pre")]
+    wide = [line for text in code for line in text.split("\n") if len(line) > 75]
+    assert len(wide) > 20
+    ends = [re.sub(r"\s+", "", line)[-20:] for line in wide]
+    assert [end for end in ends if end not in printed] == []
+
+
 def test_contents_tell_the_right_pages(pdf, pages):
     starts = [part for part in pdf.outline[1] if not isinstance(part, list)]
     first_chapter = pdf.get_destination_page_number(starts[1])

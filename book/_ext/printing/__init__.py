@@ -21,6 +21,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions below to the moments of a build."""
     # Sphinx writes its pages anew when a setting changes: so they do when the PDF comes or goes.
     app.add_config_value("printed_book", printed_book(app).is_file(), "html", bool)
+    app.add_js_file("site/print.js", loading_method="defer")
     app.connect("builder-inited", share_html_writers)
     app.connect("doctree-resolved", link_printed_book)
     app.connect("build-finished", copy_printed_book)
