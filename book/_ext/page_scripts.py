@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from captions import is_output
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
@@ -32,6 +33,7 @@ SEARCH = "search"  # whose scripts, at the page's end, use those in its head
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Choose when all extensions have added theirs."""
+    app.connect("doctree-resolved", forget_sizes)
     app.connect("html-page-context", choose, priority=950)
     app.connect("html-page-context", let_pictures_wait, priority=950)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -63,6 +65,18 @@ def is_needed(file: Any, body: str) -> bool:
     """Say whether a page with this ``body`` needs a script or a style."""
     named = f"{file.filename or ''} {file.attributes.get('body') or ''}".rpartition("/")[2]
     return all(re.search(sign, body) for part, sign in NEEDED_BY.items() if part in named)
+
+
+def forget_sizes(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Leave the sizes of what cells draw to `picture_sizes`.
+
+    MyST-NB 1.4 sets those that a kernel writes beside its picture for notebooks, and Sphinx then
+    fixes the height, and makes a link of the picture.
+    """
+    for output in doctree.findall(is_output):
+        for image in output.findall(nodes.image):
+            for side in ("width", "height"):
+                image.attributes.pop(side, None)
 
 
 def let_pictures_wait(

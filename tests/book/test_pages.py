@@ -208,7 +208,7 @@ def test_a_dark_page_keeps_the_tints_of_figures(browser, site):
         page.goto(f"{site}book/lenet-5.html")
         page.wait_for_selector("html[data-theme=dark]")
         *found, white = page.evaluate(filtered, [*map(to_hex, tints), "#ffffff"])
-    assert white == [255, 255, 255, 255]
+    assert min(white) >= 254  # to rounding
     for before, after in zip(tints, found, strict=True):
         assert 255 - min(after[:3]) >= 0.75 * 255 * (1 - min(before)), to_hex(before)
 
@@ -250,7 +250,7 @@ def test_a_dark_page_is_dark_on_white_on_paper(browser, site):
         page.wait_for_selector("html[data-theme=light]")
         for background, text in page.evaluate(colours):
             assert min(background) >= 240 or background[3:] == [0]
-            assert max(text[:3]) <= 100
+            assert max(text[:3]) <= 110  # the note of when the code ran is not quite black
         page.emulate_media(media="screen", color_scheme="dark")
         page.wait_for_selector("html[data-theme=dark]")
         page.wait_for_function(STILL)
