@@ -38,6 +38,7 @@ SLOW = {
     "test_search",
     "test_sharing",
     "test_speed",
+    "test_tables",
 }
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 

@@ -1,12 +1,14 @@
 """Numbers are written in one way in prose: 0.8%, 60,000, and sizes with a sign for "times".
 
-`sentences.py` says where it is otherwise, and with `--write` puts it right. Only words are touched,
-those of headings, tables and alternative texts included: no code, role, formula or address.
+`sentences.py` says where it is otherwise, and with `--write` puts it right; `tables` writes tables
+so. Only words are touched, those of headings, tables and alternative texts included: no code, role,
+formula or address.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from inline_numbers import SPAN, without_code
 
@@ -18,13 +20,14 @@ KEPT = (
     SPAN,
     re.compile(r"\$[^$\n]+\$|\]\([^)\n]*\)|<[^>\n]+>|\([\w-]+\)=|https?://\S+"),
 )
-WAYS = (
+TIMES = "\N{MULTIPLICATION SIGN}"
+WAYS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     # Not in the name of a network such as 28x28-300-10.
     (
         re.compile(r"(?<![\w.,])(?!0x)(\d+)(?:x| x )(?=\d)(?!\d+-\d)"),
-        "\\1 \N{MULTIPLICATION SIGN} ",
+        lambda found: f"{found[1]} {TIMES} ",
     ),
-    (re.compile(r"(?<=[\d\0]) %(?!\w)"), "%"),
+    (re.compile(r"(?<=[\d\0]) %(?!\w)"), lambda found: "%"),
     (re.compile(r"(?<![\w.,/-])\d{5,}(?![\w/-])"), lambda found: f"{int(found[0]):,}"),
 )
 
@@ -38,6 +41,12 @@ def formatted(text: str) -> str:
         for kept in KEPT:
             masked = kept.sub(lambda found: "\0" * len(found[0]), masked)
         for found in reversed(list(pattern.finditer(masked))):
-            new = way(found) if callable(way) else found.expand(way)
-            text = text[: found.start()] + new + text[found.end() :]
+            text = text[: found.start()] + way(found) + text[found.end() :]
     return text
+
+
+def written(words: str) -> str:
+    """Return words, none of which is code, with their numbers in the book's form."""
+    for pattern, way in WAYS:
+        words = pattern.sub(way, words)
+    return words
