@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from captions import is_output
 from docutils import nodes
 from PIL import Image
 from sphinx.application import Sphinx
@@ -28,6 +27,7 @@ SOURCE = re.compile(r'\bsrc="([^"]+)"')
 SCREEN = 144  # dots per inch of a figure that is shown pixel by pixel: what has more is sharper
 SIZED = re.compile(r"\b(?:width|height)\b\s*[=:]")
 AT_ONCE = "documentation_options"  # the theme's scripts inside the page use it
+OUTPUT = "cell_output"  # the class of what a cell shows
 SEARCH = "search"  # whose scripts, at the page's end, use those in its head
 
 
@@ -73,8 +73,8 @@ def forget_sizes(app: Sphinx, doctree: nodes.document, page: str) -> None:
     MyST-NB 1.4 sets those that a kernel writes beside its picture for notebooks, and Sphinx then
     fixes the height, and makes a link of the picture.
     """
-    for output in doctree.findall(is_output):
-        for image in output.findall(nodes.image):
+    for output in doctree.findall(nodes.container):
+        for image in output.findall(nodes.image) if OUTPUT in output["classes"] else ():
             for side in ("width", "height"):
                 image.attributes.pop(side, None)
 

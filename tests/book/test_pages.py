@@ -133,6 +133,11 @@ def fits(page, size, rules=None):
     assert axe_violations(page, rules) == [], f"at {size['width']} pixels"
 
 
+SQUEEZED = """() => [...document.images].filter((image) => image.checkVisibility() && Math.abs(
+    image.width / image.height / (image.naturalWidth / image.naturalHeight) - 1) > 0.02)
+  .map((image) => image.src)"""
+
+
 def has_room_for_code_and_figures(page):
     assert page.evaluate(WIDE_CODE) == [], "wider than the column: at most 80 characters a line"
     for pixels, width in page.evaluate(FIGURES):
@@ -140,6 +145,7 @@ def has_room_for_code_and_figures(page):
 
 
 def text_of_figures_can_be_read(page):
+    assert page.evaluate(SQUEEZED) == []
     for pixels, width in page.evaluate(FIGURES):
         assert SMALLEST / 72 * DENSITY * width / pixels >= 9
 
