@@ -257,9 +257,9 @@ def test_it_is_written_for_the_page():
         "kind": "strips",
         "window": [2, 4],
     }
-    step, integers = networks.packed(layer[0].weight)
-    assert written["weight"] == {"step": step, "integers": networks._base64(integers)}
-    assert written["bias"] == networks._base64(layer[0].bias)
+    for name, values in layer[0].named_parameters():
+        step, integers = networks.packed(values)
+        assert written[name] == {"step": step, "integers": networks._base64(integers)}
     assert written["squash"] == {"amplitude": 1.7159, "slope": 2 / 3}
 
 
