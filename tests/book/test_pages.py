@@ -50,7 +50,7 @@ WIDE_CODE = """() => [...document.querySelectorAll("div.cell_input pre")]
 # How many pixels of a figure there are to one of the page, and how many of the page to its inch.
 FIGURES = """() => [...document.querySelectorAll(".cell_output img[src$='.png']")]
   .filter((figure) => figure.checkVisibility())
-  .map((figure) => [figure.naturalWidth, figure.getBoundingClientRect().width])"""
+  .map((figure) => [figure.naturalWidth, figure.width])"""
 DENSITY = 288  # dots per inch of a figure: kernels.py
 SMALLEST = 9.25  # points of the text in any figure: lenet.mplstyle
 # Small phones, and the same with a scrollbar that takes 15 pixels.
