@@ -148,6 +148,7 @@ def test_logo_icon_and_search_are_there():
         assert page.select_one("button.search-button__button")
 
 
+@pytest.mark.chapters("references")
 def test_references_list_every_work():
     keys = re.findall(r"^@\w+\{([^,]+),", (ROOT / "references.bib").read_text("utf-8"), re.M)
     listed = article("book/references").select(".citation")
@@ -155,6 +156,7 @@ def test_references_list_every_work():
     assert len(listed) == len(keys)
 
 
+@pytest.mark.chapters("api")
 @pytest.mark.parametrize("name", lenet_utils.__all__)
 def test_api_page_describes_what_can_be_imported(name):
     described = [entry["id"] for entry in article("book/api").select("dt.sig[id]")]

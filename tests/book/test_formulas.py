@@ -144,6 +144,7 @@ def test_the_book_has_all_characters_of_its_formulas(built):
     assert {chr(code) for code in missing if not chr(code).isspace()} <= {"\u2061", "\u2063"}
 
 
+@pytest.mark.chapters("lenet-5")
 def test_sums_and_brackets_grow(built, browser):
     page = browser.new_page()
     page.goto((HTML / "book" / "lenet-5.html").as_uri())

@@ -197,6 +197,7 @@ def test_figures_are_written_in_no_smaller_points():
     assert min(map(float, sizes)) >= SMALLEST
 
 
+@pytest.mark.chapters("lenet-5")
 def test_a_dark_page_keeps_the_tints_of_figures(browser, site):
     """What the theme's filter would make white stays apart from white by most of what it was."""
     filtered = """(colours) => {
@@ -242,6 +243,7 @@ def test_page_from_a_file(browser, built, name):
         assert wrong == []
 
 
+@pytest.mark.chapters("lenet-5")
 def test_a_dark_page_is_dark_on_white_on_paper(browser, site):
     colours = """() => ["body", "article p", "article pre"].map((name) => {
         const { backgroundColor, color } = getComputedStyle(document.querySelector(name));
@@ -263,6 +265,7 @@ def test_a_dark_page_is_dark_on_white_on_paper(browser, site):
         assert page.evaluate(colours) == before
 
 
+@pytest.mark.chapters("sparse-c3")
 def test_search_leads_to_the_right_page(browser, site):
     with watched(browser) as (page, wrong):
         page.goto(f"{site}book/intro.html")
@@ -277,6 +280,7 @@ def test_search_leads_to_the_right_page(browser, site):
         assert "who listens to whom" in page.locator("article h1").inner_text()
 
 
+@pytest.mark.chapters("lenet-5")
 def test_copy_button_copies_the_code(browser, site):
     with watched(browser, permissions=["clipboard-read", "clipboard-write"]) as (page, _):
         page.goto(f"{site}book/lenet-5.html")
@@ -288,6 +292,7 @@ def test_copy_button_copies_the_code(browser, site):
         assert "import" in copied
 
 
+@pytest.mark.chapters("lenet-1")
 def test_folded_solution_opens(browser, site):
     with watched(browser) as (page, _):
         page.goto(f"{site}book/lenet-1.html")
@@ -298,6 +303,7 @@ def test_folded_solution_opens(browser, site):
         assert inside.is_visible()
 
 
+@pytest.mark.chapters("lenet-5")
 def test_folded_code_opens_by_keyboard(browser, site):
     with watched(browser) as (page, _):
         page.goto(f"{site}book/lenet-5.html")

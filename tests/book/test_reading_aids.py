@@ -31,6 +31,7 @@ def recorded_runs() -> dict[str, tuple[str, float]]:
     return {page: (when.split()[0], float(took)) for page, when, _, took, *_ in cells}
 
 
+@pytest.mark.chapters("status")
 def test_every_run_is_stated_on_its_page():
     runs = recorded_runs()
     assert set(runs) == {chapter for chapter in CHAPTERS if "{code-cell}" in source(chapter)}
@@ -42,6 +43,7 @@ def test_every_run_is_stated_on_its_page():
         assert day in note
 
 
+@pytest.mark.chapters("exercises")
 def test_all_exercises_are_listed_with_their_solutions():
     listed = article("book/exercises").select("ul > li")
     assert len(listed) == sum(len(EXERCISE.findall(source(chapter))) for chapter in CHAPTERS)
@@ -58,12 +60,14 @@ def test_all_exercises_are_listed_with_their_solutions():
         assert answer.select_one(".admonition-title a")["href"] == f"#{label}"
 
 
+@pytest.mark.chapters("exercises")
 def test_exercises_are_numbered_through_the_book():
     numbers = [item.a.get_text().split()[1] for item in article("book/exercises").select("ul > li")]
     places = [tuple(map(int, number.split("."))) for number in numbers]
     assert places == sorted(set(places))
 
 
+@pytest.mark.chapters("glossary")
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_words_are_explained_where_they_are_in_the_glossary(chapter):
     glossary = {term["id"] for term in article("book/glossary").select("dl.glossary dt")}
@@ -76,6 +80,7 @@ def test_chapters_use_the_glossary():
     assert all("{term}`" in source(chapter) for chapter in STORY)
 
 
+@pytest.mark.chapters(*(page.stem for page in (ROOT / "book").glob("*.md")))
 def test_chapters_tell_one_story():
     """Each chapter's text leads on to the next; the first is led to by the welcome page."""
     for before, after in pairwise([CHAPTERS[0], *STORY]):

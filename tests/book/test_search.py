@@ -80,6 +80,7 @@ def test_what_nobody_wrote_is_not_found(browser, site):
         assert wrong == []
 
 
+@pytest.mark.chapters("lenet-5")
 def test_only_the_search_page_loads_the_index(built):
     for name in ("book/intro", "book/lenet-5", "genindex"):
         page = (HTML / f"{name}.html").read_text(encoding="utf-8")
