@@ -13,17 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
-from ._options import OPTIMIZERS, command_line
+from ._options import command_line
 
 # Whatever brings PyTorch is imported where it is used: it takes seconds, for which the help and a
 # refused option should not wait.
 if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer
-
     from .data import Splits
     from .models import LeNet
-    from .models.criteria import Criterion
     from .training import Evaluation, History, Trained
 
 __all__ = ["main"]
@@ -71,8 +67,8 @@ def _train(options: argparse.Namespace) -> None:
 def _train_and_write(options: argparse.Namespace) -> None:
     import torch
 
+    from ._trainings import form_of, how_to_fit, new_network
     from .data import load_mnist
-    from .models import MODELS
     from .training import fit
     from .training.parallel import process_number
 
@@ -80,21 +76,15 @@ def _train_and_write(options: argparse.Namespace) -> None:
     if first:
         _prepare(options.out, checkpoint, options.resume)
     torch.manual_seed(options.seed)
-    model = MODELS[options.model]()
-    scaling = options.scaling or model.scaling
-    digits = load_mnist(options.data, size=model.size, scaling=scaling)
+    model = new_network(options)
+    digits = load_mnist(options.data, **form_of(options, model))
     history = fit(
         model,
         digits.train,
         digits.validation,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
         patience=options.patience,
-        seed=options.seed,
-        optimizer=_optimizer(options, model),
-        criterion=_criterion(options.criterion),
-        device=options.device,
         checkpoint=checkpoint,
+        **how_to_fit(options, model, digits.train),
     )
     if history.best_epoch is None:
         raise KeyboardInterrupt  # not one epoch was completed: there is nothing worth writing
@@ -108,6 +98,7 @@ def _train_and_write(options: argparse.Namespace) -> None:
 
 def _write(options: argparse.Namespace, model: LeNet, digits: Splits, history: History) -> None:
     from ._files import atomic_path
+    from ._trainings import form_of
     from .models import save_weights
     from .training import evaluate
     from .visualization import learning_curves, use_style
@@ -116,7 +107,7 @@ def _write(options: argparse.Namespace, model: LeNet, digits: Splits, history: H
     metadata = {
         "model": options.model,
         "data": options.data,
-        "scaling": options.scaling or model.scaling,
+        **{name: str(value) for name, value in form_of(options, model).items() if name != "size"},
         "background": str(digits.background),
         "ink": str(digits.ink),
         "classes": json.dumps(digits.classes),
@@ -134,35 +125,6 @@ def _write(options: argparse.Namespace, model: LeNet, digits: Splits, history: H
     verdict = _verdict(evaluate(model, digits.validation))
     print(f"kept epoch {history.best_epoch}, validation: {verdict}")
     print(f"wrote weights.safetensors, history.csv and curves.png to {out}")
-
-
-def _optimizer(options: argparse.Namespace, model: nn.Module) -> Optimizer:
-    import torch
-
-    from .training.settings import WEIGHT_DECAY
-
-    rate, parameters = options.lr or OPTIMIZERS[options.optimizer], model.parameters()
-    if options.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=0.9)
-    if options.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=rate, fused=True)
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=WEIGHT_DECAY, fused=True)
-
-
-def _criterion(name: str | None) -> Criterion | None:
-    """Return what is called so; None for the network's own."""
-    import torch.nn.functional as F
-
-    from .models import DiscriminativeLoss, mean_penalty, squared_error
-
-    known: dict[str | None, Criterion | None] = {
-        None: None,
-        "cross_entropy": F.cross_entropy,
-        "discriminative": DiscriminativeLoss(),
-        "mean_penalty": mean_penalty,
-        "squared_error": squared_error,
-    }
-    return known[name]
 
 
 def _prepare(out: Path, checkpoint: Path, resume: bool) -> None:

@@ -16,17 +16,31 @@ from . import __version__
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-__all__ = ["CRITERIA", "DATASETS", "MODELS", "OPTIMIZERS", "PRETRAINED", "SCALINGS", "command_line"]
+__all__ = [
+    "CRITERIA",
+    "DATASETS",
+    "MODELS",
+    "OPTIMIZERS",
+    "PRETRAINED",
+    "RECIPES",
+    "SCALINGS",
+    "command_line",
+]
 
 MODELS = ("lenet1989", "lenet1", "lenet4", "lenet5")
 DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
 SCALINGS = ("1998", "signed", "standard", "unit")
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 OPTIMIZERS = {"adamw": 0.01, "adam": 0.01, "sgd": 0.01}  # with the rates to begin with
+RECIPES = ("published", "modern")
 CRITERIA = ("cross_entropy", "discriminative", "mean_penalty", "squared_error")
 
 RATES = ", ".join(f"{rate:g} of {name}" for name, rate in OPTIMIZERS.items())
 OPTIMIZER = "else adamw, with weight decay 0.2"
+RECIPE = (
+    "train as the book's table does, as in 1998 or as one would today: it brings passes, batches, "
+    "optimizer, rate and criterion of its own"
+)
 SEED = "of the first weights and the order; else 0"
 DEVICE = "where to train, such as cpu or cuda; else an accelerator where there is one"
 WEIGHTS = f"a file that train wrote, or, in this package, {', '.join(PRETRAINED)}"
@@ -55,9 +69,10 @@ def _add_train(commands: Commands) -> None:
     add("--model", choices=MODELS, default="lenet5", help="the network; else lenet5")
     add("--data", choices=DATASETS, default="mnist", help="what to learn; else mnist")
     add("--scaling", choices=SCALINGS, help="of pixels; else 1998, signed for lenet1989")
-    add("--epochs", type=whole, default=10, metavar="N", help="passes over the digits; else 10")
-    add("--batch-size", type=whole, default=128, metavar="N", help="for each update; else 128")
-    add("--optimizer", choices=OPTIMIZERS, default="adamw", help=OPTIMIZER)
+    add("--recipe", choices=RECIPES, help=RECIPE)
+    add("--epochs", type=whole, metavar="N", help="passes over the digits; else 10")
+    add("--batch-size", type=whole, metavar="N", help="for each update; else 128")
+    add("--optimizer", choices=OPTIMIZERS, help=OPTIMIZER)
     add("--lr", type=rate, metavar="RATE", help=f"highest of one cycle; else {RATES}")
     add("--criterion", choices=CRITERIA, help="what to make small; else the network's own")
     add("--device", metavar="NAME", help=DEVICE)

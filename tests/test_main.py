@@ -35,7 +35,7 @@ from lenet_utils import (
 )
 from lenet_utils.models import MODELS, read_metadata
 from lenet_utils.models.base import WEIGHTS
-from lenet_utils.training import PRETRAINED, load_trained, prediction
+from lenet_utils.training import MODERN, PRETRAINED, PUBLISHED, load_trained, prediction
 from lenet_utils.training.settings import default_optimizer
 
 
@@ -49,13 +49,14 @@ def stored(images):
 def few(mnist):
     """A small part of MNIST, at the size and in the scaling asked for."""
 
-    def load(name, *, size=None, scaling=None, for_=None):
+    def load(name, *, size=None, scaling=None, digit=None, for_=None):
         background, ink = (-1.0, 1.0) if scaling == "signed" else (-0.1, 1.175)
         if for_ is not None:
             asked.append({"name": name, "for_": for_.input})
             background, ink, size, *_ = for_.input
         else:
-            asked.append({"name": name, "size": size, "scaling": scaling})
+            own = {} if digit is None else {"digit": digit}
+            asked.append({"name": name, "size": size, "scaling": scaling, **own})
         parts = [mnist.train[:600], mnist.validation[:200], mnist.test[:200]]
         parts = [
             Digits(scale(stored(part.images), background, ink, size), part.labels) for part in parts
@@ -138,6 +139,44 @@ def test_train_passes_on_what_it_is_told(tmp_path, few):
     assert run("train", "--out", tmp_path, *options) == 0
     assert few.asked == [{"name": "fashion", "size": 32, "scaling": "unit"}]
     load_weights(LeNet5(), tmp_path / "weights.safetensors")
+
+
+@pytest.mark.parametrize(("model", "digit"), [("lenet5", {}), ("lenet1", {"digit": 16})])
+@pytest.mark.parametrize("recipe", _options.RECIPES)
+def test_a_recipe_is_one_command(tmp_path, few, monkeypatch, recipe, model, digit):
+    """Only the passes are fewer here, so that it takes a moment."""
+
+    def seen(model, train, validation, **options):
+        given.update(options)
+        begun.append([p.detach().clone() for p in model.parameters()])
+        return fit(model, train, validation, **{**options, "epochs": 1})
+
+    given, begun = {}, []
+    monkeypatch.setattr("lenet_utils.training.fit", seen)
+    out = tmp_path / "run"
+    assert run("train", "--model", model, "--recipe", recipe, "--seed", 3, "--out", out) == 0
+    assert [asked.get("digit") for asked in few.asked] == [digit.get("digit")]
+    network = MODELS[model]
+    published, modern = PUBLISHED[network], MODERN[network]
+    group = given["optimizer"].param_groups[0]
+    assert given["seed"] == 3
+    if recipe == "published":
+        assert (given["epochs"], given["batch_size"], given["shuffle"]) == (20, 1, "once")
+        assert (group["lr"], group["mu"]) == (published.first_rate, 0.02)
+        torch.manual_seed(3)
+        start = network()
+        start.apply(published.start)
+        assert all(map(torch.equal, begun[0], start.parameters()))
+    else:
+        assert (given["epochs"], given["batch_size"]) == (modern.epochs, 128)
+        assert (group["lr"], group["weight_decay"]) == (modern.rate, modern.decay)
+    trained = load_trained(out / "weights.safetensors")
+    assert trained.model.input.digit == digit.get("digit", 28)
+
+
+def test_a_recipe_has_its_own_rate(tmp_path, capsys):
+    assert run("train", "--recipe", "published", "--lr", 0.1, "--out", tmp_path / "run") == 1
+    assert "--recipe published has its own --lr: leave one of them out" in capsys.readouterr().err
 
 
 def test_what_was_trained_on_clothes_tells_clothes_apart(tmp_path, capsys, mnist):

@@ -73,8 +73,8 @@ def as_published(
 
     own = {"schedule": lambda optimizer, _: LambdaLR(optimizer, rate), "before_epoch": prepare}
     fit_whole(
-        model, learned, epochs=epochs, after_epoch=lambda _: after_pass(), device="cpu",
-        progress=False, **{**recipe, **own},
+        model, learned, epochs=epochs, after_epoch=lambda _: after_pass(), progress=False,
+        **{**recipe, **own},
     )  # fmt: skip
 
 

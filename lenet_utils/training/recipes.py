@@ -134,6 +134,7 @@ def published_recipe(
         "optimizer": optimizer,
         "schedule": published_schedule,
         "before_epoch": estimate,
+        "device": "cpu",  # where one image at a time is learned from by compiled code
     }
 
 
