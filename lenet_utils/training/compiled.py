@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def compiled_plan(settings: Settings, state: State) -> Plan | None:
         bar.set_description_str(COMPILING)
     there = plan is not None and kernels_are_there()
     if plan is not None and not there and not bar.disable and not state.record.steps_done:
-        bar.write(MISSING)
+        bar.write(MISSING, file=sys.stderr)
     if plan is not None or told:
         bar.set_description_str(COMPILED if there else "")
     return plan if there else None
@@ -71,8 +72,8 @@ def _is_known(settings: Settings, optimizer: Optimizer) -> bool:
     return plain and whole and learning and not any(hooks) and not changed
 
 
-def compiled_epoch(plan: Plan, settings: Settings, order: Tensor, state: State, epoch: int) -> None:
-    """Go once through the set to learn from, in this ``order``, and take in what happened."""
+def compiled_epoch(plan: Plan, order: Tensor, state: State, epoch: int) -> None:
+    """Go once through the plan's images, in this ``order``, and take in what happened."""
     optimizer = state.optimizer
     group = optimizer.param_groups[0]
     if isinstance(optimizer, SDLM):
@@ -81,7 +82,7 @@ def compiled_epoch(plan: Plan, settings: Settings, order: Tensor, state: State, 
         rates = plan.gathered(torch.ones_like)
     for some in order.split(TOGETHER):
         etas = _rates_of(state, len(some))
-        losses, wrong = plan.learn(settings.train, some, rates, etas)
+        losses, wrong = plan.learn(some, rates, etas)
         state.record.steps_of(epoch, losses.tolist(), wrong.tolist(), etas)
 
 

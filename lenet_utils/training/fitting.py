@@ -203,7 +203,7 @@ def fit(
             now = order_of_epoch(settings, order)
             plan = compiled_plan(settings, state) if compiled else None
             if plan is not None:
-                compiled_epoch(plan, settings, now, state, epoch)
+                compiled_epoch(plan, now, state, epoch)
             else:
                 for batch in batches(settings, now):
                     loss, error, rate = update(learner, *batch, state.optimizer, state.scheduler)

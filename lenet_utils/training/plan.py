@@ -51,7 +51,10 @@ class Plan:
         If a layer has no kernel, or layers do not come one after the other.
     """
 
-    def __init__(self, model: nn.Module, shape: tuple[int, ...], criterion: Criterion) -> None:
+    def __init__(self, model: nn.Module, digits: Digits, criterion: Criterion) -> None:
+        shape = tuple(digits.images.shape[1:])
+        self.pixels = digits.images.detach().reshape(len(digits), -1).contiguous()
+        self.labels = digits.labels.contiguous()
         self.criterion, self.j = _criterion(criterion)
         self.layers: list[tuple[float, ...]] = []
         self.links: list[tuple[int, ...]] = []
@@ -168,37 +171,36 @@ class Plan:
             if isinstance(tensor, nn.Parameter):
                 tensor.data.copy_(torch.from_numpy(row[places]).reshape(tensor.shape))
 
-    def learn(
-        self, digits: Digits, order: Tensor, rates: Numbers, etas: list[float]
-    ) -> tuple[Numbers, Numbers]:
-        """Learn from each image of ``order``; return the losses, and 1 for each wrong answer."""
+    def learn(self, order: Tensor, rates: Numbers, etas: list[float]) -> tuple[Numbers, Numbers]:
+        """Learn from each image of ``order``; return the losses, and 1 for each wrong answer.
+
+        ``rates`` are the weights' own, which those in ``etas``, one for each image, multiply.
+        """
         row = self.weights()
-        told = self._walk(digits, order, row, rates, etas, np.zeros(0, np.float32))
+        told = self._walk(order, row, rates, etas, np.zeros(0, np.float32))
         self.put_back(row)
         return told
 
-    def curvature(self, digits: Digits) -> dict[int, Tensor]:
+    def curvature(self) -> dict[int, Tensor]:
         """Return what `diagonal_curvature` does, by the ``id`` of the parameters."""
-        curvature, ones = np.zeros((2, self.weight_count), np.float32)
-        order = torch.arange(len(digits))
-        etas = [-1 / len(digits)] * len(digits)  # added up, and not taken away
-        self._walk(digits, order, self.weights(), ones + 1, etas, curvature)
+        sums, ones = np.zeros(self.weight_count, np.float32), np.ones(self.weight_count, np.float32)
+        count = len(self.labels)
+        etas = [-1 / count] * count  # added up, and not taken away
+        self._walk(torch.arange(count), self.weights(), ones, etas, sums)
         return {
-            id(tensor): torch.from_numpy(curvature[places]).reshape(tensor.shape)
+            id(tensor): torch.from_numpy(sums[places]).reshape(tensor.shape)
             for tensor, places in self.tensors
         }
 
     def _walk(
-        self, digits: Digits, order: Tensor, row: Numbers, rates: Numbers,
-        etas: list[float], curvature: Numbers,
-    ) -> tuple[Numbers, Numbers]:  # fmt: skip
-        losses, wrong = np.zeros((2, len(order)), np.float32)
-        pixels = digits.images.detach().reshape(len(digits), -1).contiguous().numpy()
+        self, order: Tensor, row: Numbers, rates: Numbers, etas: list[float], curvature: Numbers
+    ) -> tuple[Numbers, Numbers]:
         from .walk import walk  # which imports Numba
 
+        losses, wrong = np.zeros((2, len(order)), np.float32)
         walk(
             *self.tables, self.values, self.gradients, self.scores, self.classes,
-            pixels, digits.labels.numpy(), order.numpy(), row, rates, np.array(etas),
+            self.pixels.numpy(), self.labels.numpy(), order.numpy(), row, rates, np.array(etas),
             self.criterion, self.j, losses, wrong, curvature, curvature.size > 0,
         )  # fmt: skip
         return losses, wrong
@@ -250,7 +252,7 @@ def plan_for(model: nn.Module, digits: Digits, criterion: Criterion) -> Plan | N
     if torch.is_autocast_enabled("cpu") or _has_any_global_hook():
         return None
     try:
-        plan = Plan(model, tuple(digits.images.shape[1:]), criterion)
+        plan = Plan(model, digits, criterion)
     except NoKernelError:
         return None
     tensors = [digits.images, *(tensor for tensor, _ in plan.tensors)]

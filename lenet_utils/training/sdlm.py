@@ -86,7 +86,7 @@ class SDLM(Optimizer):
         if compiled and not exact_start and len(digits) >= MANY:
             plan = plan_for(model, digits, criterion)
         if plan is not None and kernels_are_there():
-            of = plan.curvature(digits)
+            of = plan.curvature()
         else:
             curvature = diagonal_curvature(
                 model, digits.images, digits.labels, criterion, exact_start=exact_start

@@ -465,6 +465,18 @@ def test_a_layer_frozen_before_a_later_epoch_stays_as_it_is(monkeypatch):
     assert torch.equal(model.h1[0].weight, kept[0])
 
 
+def test_every_second_image_of_a_set_is_as_good_as_a_copy():
+    """A slice with steps is a view, whose numbers do not lie side by side."""
+    digits = some_digits(28)
+    images, labels = digits.images.transpose(2, 3)[::2], digits.labels[::2]
+    trained = []
+    for some in (Digits(images, labels), Digits(images.contiguous(), labels.contiguous())):
+        model = begun(LeNet1)
+        fit(model, some, epochs=1, batch_size=1, optimizer=plain(model), **QUIET)
+        trained.append(model)
+    assert all(map(torch.equal, *(model.parameters() for model in trained)))
+
+
 def test_weights_stay_in_their_order_of_memory():
     model = LeNet1(connections=None).to(memory_format=torch.channels_last)
     other = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
