@@ -18,6 +18,7 @@ SLOW = {
     "test_book",
     "test_brand",
     "test_builds",
+    "test_compiled",
     "test_execution",
     "test_experiments",
     "test_formulas",

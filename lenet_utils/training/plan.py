@@ -195,10 +195,10 @@ class Plan:
     def _walk(
         self, order: Tensor, row: Numbers, rates: Numbers, etas: list[float], curvature: Numbers
     ) -> tuple[Numbers, Numbers]:
-        from .walk import walk  # which imports Numba
+        from .walk import compiled_walk  # which imports Numba
 
         losses, wrong = np.zeros((2, len(order)), np.float32)
-        walk(
+        compiled_walk()(
             *self.tables, self.values, self.gradients, self.scores, self.classes,
             self.pixels.numpy(), self.labels.numpy(), order.numpy(), row, rates, np.array(etas),
             self.criterion, self.j, losses, wrong, curvature, curvature.size > 0,
@@ -266,7 +266,8 @@ def plan_for(model: nn.Module, digits: Digits, criterion: Criterion) -> Plan | N
 def kernels_are_there() -> bool:
     """Return whether Numba can be imported; where it can, the kernels are compiled, or loaded."""
     try:
-        from . import walk  # noqa: F401
+        from .walk import compiled_walk
     except ImportError:  # it is missing, or does not go with the NumPy that is there
         return False
+    compiled_walk()
     return True

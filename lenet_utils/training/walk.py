@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -279,4 +280,7 @@ def compiled(function: Callable[..., object], signature: tuple[types.Type, ...])
     return cached  # where it was compiled and could not be written, too
 
 
-walk = compiled(_walk, SIGNATURE)
+@cache
+def compiled_walk() -> Any:
+    """Return the walk as machine code: what takes ten seconds the first time on a machine."""
+    return compiled(_walk, SIGNATURE)

@@ -565,7 +565,7 @@ def test_a_damaged_cache_is_compiled_anew(tmp_path, monkeypatch, suffix):
 
 @pytest.mark.long
 def test_two_processes_may_compile_at_once(tmp_path):
-    program = "from lenet_utils.training import walk; print(len(walk.walk.signatures))"
+    program = "from lenet_utils.training import walk; print(len(walk.compiled_walk().signatures))"
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     started = [
         subprocess.Popen(
