@@ -23,3 +23,13 @@ def on_cpu(function: Callable[P, R]) -> Callable[P, R]:
             return function(*arguments, **options)
 
     return run
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """Return ``device``; raises ValueError if nothing can be put there."""
+    try:
+        return torch.empty(0, device=device).device
+    except (AssertionError, NotImplementedError, RuntimeError) as error:  # each backend its own
+        raise ValueError(
+            f"device {device!r} cannot be used here: {error}; None takes what there is"
+        ) from error

@@ -31,12 +31,31 @@ MISSING = (
 )
 
 
-def compiled_plan(settings: Settings, state: State) -> Plan | None:
-    """Return the plan by which an epoch goes, or None where it is PyTorch's to compute.
+def compiled_epoch(settings: Settings, order: Tensor, state: State, epoch: int) -> bool:
+    """Go once through the images, in this ``order``, and take in what happened.
 
-    Everything is looked at before each epoch, for ``before_epoch`` may change what it likes.
+    Returns whether it was done; else it is PyTorch's to do. What decides is looked at before each
+    epoch, for ``before_epoch`` may change what it likes.
     """
-    bar, plan = state.record.bar, _plan(settings, state.optimizer)
+    plan = _plan(settings, state.optimizer)
+    if not _announced(plan, state) or plan is None:
+        return False
+    optimizer = state.optimizer
+    if isinstance(optimizer, SDLM):
+        mu = optimizer.param_groups[0]["mu"]
+        rates = plan.gathered(lambda p: 1 / optimizer.damped(p, mu))  # eq. 21
+    else:
+        rates = plan.gathered(torch.ones_like)
+    for some in order.split(TOGETHER):
+        etas = _rates_of(state, len(some))
+        losses, wrong = plan.learn(some, rates, etas)
+        state.record.steps_of(epoch, losses.tolist(), wrong.tolist(), etas)
+    return True
+
+
+def _announced(plan: Plan | None, state: State) -> bool:
+    """Say on the bar what is done, or what is missing; return whether there is compiled code."""
+    bar = state.record.bar
     told = getattr(bar, "desc", "")  # a bar that is not shown has none
     if plan is not None and not told:
         bar.set_description_str(COMPILING)
@@ -45,7 +64,7 @@ def compiled_plan(settings: Settings, state: State) -> Plan | None:
         bar.write(MISSING, file=sys.stderr)
     if plan is not None or told:
         bar.set_description_str(COMPILED if there else "")
-    return plan if there else None
+    return there
 
 
 def _plan(settings: Settings, optimizer: Optimizer) -> Plan | None:
@@ -70,20 +89,6 @@ def _is_known(settings: Settings, optimizer: Optimizer) -> bool:
     whole = {id(p) for p in group["params"]} == {id(p) for p in own}
     learning = all(p.requires_grad for p in own)
     return plain and whole and learning and not any(hooks) and not changed
-
-
-def compiled_epoch(plan: Plan, order: Tensor, state: State, epoch: int) -> None:
-    """Go once through the plan's images, in this ``order``, and take in what happened."""
-    optimizer = state.optimizer
-    group = optimizer.param_groups[0]
-    if isinstance(optimizer, SDLM):
-        rates = plan.gathered(lambda p: 1 / optimizer.damped(p, group["mu"]))  # eq. 21
-    else:
-        rates = plan.gathered(torch.ones_like)
-    for some in order.split(TOGETHER):
-        etas = _rates_of(state, len(some))
-        losses, wrong = plan.learn(some, rates, etas)
-        state.record.steps_of(epoch, losses.tolist(), wrong.tolist(), etas)
 
 
 def _rates_of(state: State, steps: int) -> list[float]:

@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from .._checks import check_callable, check_kind
+from .._devices import usable_device
 from .._inputs import warn_if_unlike
 from .._seeding import seeded
 from ..data.digits import Digits
@@ -25,7 +26,7 @@ from ..models.criteria import Criterion
 from ..models.outputs import criterion_for
 from . import parallel
 from .checkpoints import Checkpoint, State
-from .compiled import compiled_epoch, compiled_plan
+from .compiled import compiled_epoch
 from .evaluation import Evaluation, scores_of
 from .history import History, Recorder
 from .schedules import one_cycle
@@ -142,11 +143,10 @@ def fit(
     progress
         Whether to show a progress bar with loss and error.
     compiled
-        Whether single images (``batch_size=1``) may be learned from by compiled code, many times
-        as fast: with `SDLM` or plain ``torch.optim.SGD``, of all parameters, for networks made of
-        the papers' layers with the papers' criteria, in single precision on a CPU, without
-        ``augment``. The progress bar says so. It needs Numba (``pip install lenet-utils[fast]``),
-        and leaves no gradients in the parameters. Losses and weights are PyTorch's up to rounding.
+        Whether single images (``batch_size=1``) may be learned from by compiled code, many times as
+        fast, and the same up to rounding: with `SDLM` or plain ``torch.optim.SGD``, layers and
+        criteria of the papers, in single precision on a CPU, without ``augment``. The progress bar
+        says so. It needs Numba (``pip install numba``), and leaves no gradients in the parameters.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def fit(
     if network is not None and warn_if_unlike(train.images, network.trained_on, level=2):
         network.trained_on = None  # for from now on it learns from something else
     file = Checkpoint(checkpoint, settings)
-    settings = settings.on(_usable(device) if device is not None else automatic_device())
+    settings = settings.on(usable_device(device) if device is not None else automatic_device())
     try_out(settings)
     with file.held(), _begun(settings, progress) as (state, learner):
         order = order_for_all(settings)
@@ -201,10 +201,7 @@ def fit(
                 before_epoch()
             model.train()
             now = order_of_epoch(settings, order)
-            plan = compiled_plan(settings, state) if compiled else None
-            if plan is not None:
-                compiled_epoch(plan, now, state, epoch)
-            else:
+            if not (compiled and compiled_epoch(settings, now, state, epoch)):
                 for batch in batches(settings, now):
                     loss, error, rate = update(learner, *batch, state.optimizer, state.scheduler)
                     state.record.step(epoch, loss, error, rate)
@@ -297,12 +294,3 @@ def automatic_device() -> torch.device:
     available = torch.accelerator.is_available()
     accelerator = torch.accelerator.current_accelerator() if available else None
     return accelerator or torch.device("cpu")
-
-
-def _usable(device: str | torch.device) -> torch.device:
-    try:
-        return torch.empty(0, device=device).device
-    except (AssertionError, NotImplementedError, RuntimeError) as error:  # each backend its own
-        raise ValueError(
-            f"device {device!r} cannot be used here: {error}; None takes what there is"
-        ) from error

@@ -186,7 +186,7 @@ class Plan:
         sums, ones = np.zeros(self.weight_count, np.float32), np.ones(self.weight_count, np.float32)
         count = len(self.labels)
         etas = [-1 / count] * count  # added up, and not taken away
-        self._walk(torch.arange(count), self.weights(), ones, etas, sums)
+        self._walk(torch.arange(count, device="cpu"), self.weights(), ones, etas, sums)
         return {
             id(tensor): torch.from_numpy(sums[places]).reshape(tensor.shape)
             for tensor, places in self.tensors

@@ -121,7 +121,7 @@ def published_recipe(
     rate = PUBLISHED[type(model)].first_rate if first_rate is None else first_rate
     optimizer = SDLM(model.parameters(), lr=rate)
     # The very order in which `fit` goes through them, with this seed.
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed), device="cpu")
     criterion = model.criterion
 
     def estimate() -> None:
