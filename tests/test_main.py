@@ -23,6 +23,7 @@ from lenet_utils import (
     Splits,
     __version__,
     _options,
+    _trainings,
     data,
     evaluate,
     fit,
@@ -212,17 +213,17 @@ def test_optimizer_rate_criterion_and_device_are_what_fit_gets(tmp_path, monkeyp
 
 @pytest.mark.parametrize("name", _options.CRITERIA)
 def test_every_criterion_can_be_called(name):
-    loss = command_line._criterion(name)(torch.zeros(3, 10), torch.arange(3))
+    loss = _trainings.CRITERIA[name](torch.zeros(3, 10), torch.arange(3))
     assert loss.isfinite()
 
 
 def test_what_is_not_said_is_what_fit_takes():
     options = _options.command_line().parse_args(["train", "--out", "x"])
     model = LeNet1()
-    found = command_line._optimizer(options, model)
+    found = _trainings._optimizer(options, model)
     expected = default_optimizer(model)
     assert str(found) == str(expected)
-    assert command_line._criterion(options.criterion) is None
+    assert _trainings.CRITERIA[options.criterion] is None
 
 
 def test_version_and_a_help_for_every_option(capsys):
