@@ -34,6 +34,7 @@ SLOW = {
     "test_pdf",
     "test_playground",
     "test_popular_versions",
+    "test_printed_recipe",
     "test_reading_aids",
     "test_rivals",
     "test_search",

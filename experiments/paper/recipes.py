@@ -55,7 +55,7 @@ def as_published(
             start(layer)
     # The set that `fit` learns from; where it is distorted, in place, it is a copy.
     learned = Digits(train.images.clone(), train.labels) if row.distorted else train
-    recipe = published_recipe(model, learned, seed)
+    recipe = published_recipe(model, learned, seed, row.published.first_rate)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     passes = count()
 

@@ -25,11 +25,12 @@ class Row:
     distorted: bool = False
     boosted: bool = False  # three of these networks
     recipes: tuple[str, ...] = ("as published", "modern")
+    own: Published | None = None  # in place of the network's in PUBLISHED
 
     @property
     def published(self) -> Published:
         """What the papers' training was given."""
-        return PUBLISHED[self.network]
+        return self.own or PUBLISHED[self.network]
 
 
 @cache
