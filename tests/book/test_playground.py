@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
-from building import ROOT, build, long, start_book
+from building import HTML, ROOT, build, long, start_book
 from PIL import Image
 from playground import networks
 from playground.networks import OFFERED
@@ -33,17 +33,26 @@ The stand-in of the third.
 
 Prose below.
 """
+SMALL = """# A small page
+
+```{playground} small
+The stand-in of the small one.
+```
+
+Prose below.
+"""
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A built book of two pages, one with all panels and one with none."""
+    """A built book: a page with the large panels, one with the small one, and one with none."""
     folder = tmp_path_factory.mktemp("play") / "small book"
-    start_book(folder, "other")
+    start_book(folder, "other", "small")
     shutil.copy(ROOT / "requirements.txt", folder)
     package, ignored = folder / "lenet_utils", shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "lenet_utils", package, ignore=ignored, dirs_exist_ok=True)
     (folder / "book" / "intro.md").write_text(PAGE)
+    (folder / "book" / "small.md").write_text(SMALL)
     (folder / "book" / "other.md").write_text("# Another page\n")
     result = build(folder)
     assert result.returncode == 0, result.stdout[-4000:]
@@ -56,10 +65,10 @@ FILL = "() => Promise.all([...document.querySelectorAll('[data-panel]')].map(len
 
 @pytest.fixture
 def open_page(browser, book):
-    """A function that opens the page with the panels and watches what goes wrong on it."""
+    """A function that opens a page with panels and watches what goes wrong on it."""
     opened = []
 
-    def open_it(**options):
+    def open_it(name="intro", **options):
         page = browser.new_page(**{"viewport": DESK, **options})
         page.set_default_timeout(PATIENCE)
         page.slips = []
@@ -67,7 +76,7 @@ def open_page(browser, book):
         page.on("pageerror", lambda error: page.slips.append(str(error)))
         if options.get("java_script_enabled", True):  # else all scripts "fail"
             page.on("requestfailed", lambda request: page.slips.append(request.url))
-        page.goto((book / "intro.html").as_uri())
+        page.goto((book / f"{name}.html").as_uri())
         if options.get("java_script_enabled", True):
             page.evaluate(FILL)
         opened.append(page)
@@ -89,7 +98,7 @@ def drawing(page):
 
 
 def status(page):
-    return drawing(page).locator(".lenet-status")
+    return page.locator(".lenet-status")
 
 
 def says(page, pattern):
@@ -103,7 +112,7 @@ def says(page, pattern):
 
 def press_on_paper(page, *strokes):
     """Draw with the mouse; points are shares of the paper's side."""
-    box = drawing(page).locator(".lenet-paper").bounding_box()
+    box = page.locator(".lenet-paper").bounding_box()
     for stroke in strokes:
         points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
         page.mouse.move(*points[0])
@@ -440,13 +449,51 @@ def test_undo_takes_back_one_thing_after_the_other(page):
     says(page, "blank")
 
 
-def test_an_example_can_be_drawn_on(page):
-    """A drawing begins with what is on the paper, and goes through the preparation."""
+PAPER = "document.querySelector('.lenet-paper').toDataURL()"
+
+
+def test_the_first_stroke_after_an_example_begins_a_new_drawing(page):
+    """Which goes through the preparation; undone, it leaves the example as it was."""
     says(page, "reads a 7")
+    seven = page.evaluate(PAPER)
     steps = drawing(page).locator(".lenet-steps")
     assert "is-example" in steps.get_attribute("class")
     press_on_paper(page, ONE)
     assert "is-example" not in steps.get_attribute("class")
+    says(page, "reads a 1")
+    one = page.evaluate(PAPER)
+    press_on_paper(page, SEVEN)  # the next one adds to it
+    page.keyboard.press("Control+z")
+    assert page.evaluate(PAPER) == one
+    page.keyboard.press("Control+z")
+    assert page.evaluate(PAPER) == seven
+    says(page, "reads a 7")
+
+    drawing(page).get_by_role("button", name="Clear").click()
+    press_on_paper(page, ONE)
+    assert page.evaluate(PAPER) == one
+
+
+def test_the_keyboards_first_stroke_begins_a_new_drawing_too(page):
+    drawing(page).locator(".lenet-paper").focus()
+    page.keyboard.press("8")
+    says(page, "reads a 8")
+    page.keyboard.press("Space")
+    for _ in range(15):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    says(page, "reads a 1")
+
+
+def test_the_paper_invites_until_something_is_drawn(page):
+    invitation = drawing(page).get_by_text("draw a digit here")
+    assert invitation.is_visible()
+    press_on_paper(page, ONE)
+    assert not invitation.is_visible()
+    page.keyboard.press("Control+z")
+    assert invitation.is_visible()
+    drawing(page).get_by_role("button", name="Clear").click()
+    assert invitation.is_visible()
 
 
 def test_everything_works_by_keyboard(page):
@@ -506,6 +553,152 @@ def test_a_shifted_digit_is_shifted_for_the_network(page):
     assert page.evaluate(ink) == before + 1 + 32
     drawing(page).get_by_role("button", name="centre").click()
     assert page.evaluate(ink) == before
+
+
+# --- Who wins ------------------------------------------------------------------------------------
+
+BARS = """() => [...document.querySelectorAll("[data-panel=draw] .lenet-scores li")].map((row) => {
+    const [bar, track] = [row.querySelector(".lenet-bar"), row.querySelector(".lenet-track")];
+    const [from, middle] = [bar.getBoundingClientRect(), track.getBoundingClientRect()];
+    const isLeft = bar.classList.contains("is-negative");
+    return {
+        length: (isLeft ? -1 : 1) * from.width / middle.width,
+        score: Number(row.querySelector(".lenet-value").textContent.replace("\u2212", "-")),
+        color: getComputedStyle(bar).backgroundColor,
+        wins: row.classList.contains("is-answer"),
+    };
+})"""
+
+
+@pytest.mark.parametrize("key", OFFERED)
+def test_the_longest_bar_wins(page, key):
+    """And it alone is in full colour; of penalties it is the smallest, and the page says so."""
+    take_network(page, OFFERED[key])
+    paper = drawing(page).locator(".lenet-paper")
+    paper.focus()
+    for digit in range(10):
+        page.keyboard.press(str(digit))
+        answer = int(drawing(page).locator(".lenet-digit").inner_text())
+        best = "Math.max" if key == "lenet1" else "Math.min"
+        page.wait_for_function(  # numbers follow the bars
+            f"""() => {{ const {{ panel }} = document.querySelector("[data-panel=draw]");
+            const shown = {BARS.removeprefix("() => ")}.map(({{ score }}) => score);
+            const right = [...panel.scores.scores].every((s, i) => Math.abs(s - shown[i]) < 0.06);
+            return right && shown.indexOf({best}(...shown)) === {answer}; }}"""
+        )
+        bars = page.evaluate(BARS)
+        lengths = [bar["length"] for bar in bars]
+        assert max(lengths) == lengths[answer] > sorted(lengths)[-2]
+        assert [bar["wins"] for bar in bars] == [i == answer for i in range(10)]
+        (color,) = {bar["color"] for bar in bars if not bar["wins"]}
+        assert bars[answer]["color"] != color
+    told = drawing(page).locator(".lenet-told")
+    assert told.is_visible()
+    wins = "The largest output wins." if key == "lenet1" else "The smallest wins"
+    assert wins in told.inner_text()
+    assert ("squared distance" in told.inner_text()) == (key != "lenet1")
+
+
+# --- The small panel -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_small_panel_reads_what_is_drawn(open_page, size):
+    page = open_page("small", viewport=size)
+    panel = page.locator("[data-panel=small]")
+    assert says(page, "reads a 7").startswith("LeNet-5 reads a 7: what it draws is nearest to")
+    assert panel.locator(".lenet-digit").inner_text() == "7"
+    assert panel.get_by_text("code of 7", exact=True).is_visible()
+    high = panel.bounding_box()["height"]
+    drawn = "document.querySelector('.lenet-code').toDataURL()"
+    of_the_seven = page.evaluate(drawn)
+    press_on_paper(page, ONE)
+    says(page, "reads a 1")
+    assert panel.locator(".lenet-digit").inner_text() == "1"
+    assert page.evaluate(drawn) != of_the_seven
+    panel.get_by_role("button", name="Clear").click()
+    says(page, "^The paper is blank: draw a digit.$")
+    assert panel.bounding_box()["height"] == pytest.approx(high, abs=1)  # nothing below moves
+    page.keyboard.press("Control+z")
+    says(page, "reads a 1")
+
+
+def test_the_small_panel_works_by_keyboard(open_page):
+    page = open_page("small")
+    page.locator(".lenet-paper").focus()
+    page.keyboard.press("3")  # here a digit's key is nobody's
+    says(page, "reads a 7")
+    page.keyboard.press("Space")
+    for _ in range(15):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    says(page, "reads a 1")
+    for name in ("Undo", "Clear"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == name
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.lenet-panel') === null")
+
+
+def test_the_small_panel_is_for_everyone(open_page):
+    page = open_page("small")
+    says(page, "reads a 7")
+    fits(page, DESK)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-theme=dark]")
+    page.wait_for_function(STILL)
+    fits(page, DESK, COLOUR_RULES)
+    fits(page, PHONE, PHONE_RULES)
+    fits(page, {"width": 320, "height": 256}, PHONE_RULES)
+    stand_in = page.get_by_text("The stand-in of the small one.")
+    assert not stand_in.is_visible()
+    page.emulate_media(media="print")
+    assert stand_in.is_visible()
+    assert not page.locator(".lenet-panel").is_visible()
+
+
+def test_forced_colours_hide_nothing_of_the_small_panel(open_page):
+    page = open_page("small", forced_colors="active", color_scheme="dark")
+    says(page, "reads a 7")
+    ink = picture_of(page.locator(".lenet-paper"))
+    assert ink.min() < 60
+    assert np.median(ink) > 200
+    color = page.locator(".lenet-invitation").evaluate("(one) => getComputedStyle(one).color")
+    assert color == "rgb(89, 89, 89)"  # on paper that stays white
+
+
+def test_the_small_panels_stand_in_is_read_without_scripts(open_page):
+    page = open_page("small", java_script_enabled=False)
+    assert page.get_by_text("The stand-in of the small one.").is_visible()
+    assert not page.locator(".lenet-panel").is_visible()
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("name", ["intro", "playground"])
+def test_the_page_opens_with_its_panel(browser, name, size):
+    """One line of text below the title, then the panel: one draws without scrolling."""
+    page = browser.new_page(viewport=size)
+    page.set_default_timeout(PATIENCE)
+    page.goto((HTML / "book" / f"{name}.html").as_uri())
+    page.get_by_text("LeNet-5 reads a 7").wait_for()
+    before = page.evaluate(
+        """() => {
+            const panel = document.querySelector(".lenet-panel");
+            const all = [...panel.parentElement.children];
+            return all.slice(0, all.indexOf(panel)).map((part) => part.tagName);
+        }"""
+    )
+    assert before == ["H1", "P"]
+    parts = [".lenet-paper", ".lenet-digit", ".lenet-pair .lenet-code >> nth=0"]
+    if name == "intro":
+        parts += [".lenet-pair", ".lenet-status"]
+    for part in parts:
+        box = page.locator(part).bounding_box()
+        assert box["y"] > 0
+        assert box["y"] + box["height"] <= size["height"], part
+    assert page.evaluate("scrollY") == 0
+    page.close()
 
 
 # --- Looking inside ------------------------------------------------------------------------------
@@ -818,13 +1011,14 @@ def test_a_panel_far_below_costs_nothing_until_it_comes_near(browser, book):
     page.close()
 
 
+@pytest.mark.parametrize("name", ["intro", "small"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_an_empty_panel_is_about_as_high_as_it_will_be(browser, book, size):
+def test_an_empty_panel_is_about_as_high_as_it_will_be(browser, book, size, name):
     """So that what is below hardly moves, and a link into the page leads where it should."""
     page = browser.new_page(viewport=size)
     page.set_default_timeout(PATIENCE)
     page.add_init_script("window.IntersectionObserver = class { observe() {} }")
-    page.goto((book / "intro.html").as_uri())
+    page.goto((book / f"{name}.html").as_uri())
     panels = page.locator("[data-panel]")
     empty = [panel.bounding_box()["height"] for panel in panels.all()]
     page.evaluate(FILL)

@@ -23,11 +23,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-KINDS = ("draw", "layers", "connections")
+KINDS = ("draw", "layers", "connections", "small")
 # In the order in which they need each other.
 SCRIPTS = (
     *("preparation", "network", "tiles", "controls", "canvas"),
-    *("steps", "views", "inspector", "figures", "panel", "data/digits"),
+    *("steps", "views", "answer", "small", "inspector", "figures", "panel", "data/digits"),
 )
 FOLDER = "playground"
 DATA = f"{FOLDER}/data"
@@ -42,8 +42,11 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
-class playground(nodes.General, nodes.Element):  # noqa: N801 - nodes are named so
-    """A panel; its children stand in for it where it cannot run."""
+class playground(nodes.Admonition, nodes.Element):  # noqa: N801 - nodes are named so
+    """A panel; its children stand in for it where it cannot run.
+
+    They are no running text: sphinxext-opengraph 0.13 leaves admonitions out of descriptions.
+    """
 
 
 class PlaygroundDirective(SphinxDirective):

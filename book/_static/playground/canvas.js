@@ -1,7 +1,8 @@
 /* The paper: a canvas on which one draws with mouse, finger, pen or keyboard.
 
    What was done is kept as a list of deeds: a stroke, an example put on the paper, a clean sheet.
-   Undo drops the last one and does the others again. */
+   Undo drops the last one and does the others again. The first stroke after an example begins a
+   new drawing; undone, it leaves the example. */
 (function () {
   "use strict";
   const lenet = (window.lenet = window.lenet || {});
@@ -35,7 +36,11 @@
         "aria-label": HELP,
       });
       this.cursor = lenet.element("span", { class: "lenet-pen", "aria-hidden": "true" });
-      this.holder = lenet.element("div", { class: "lenet-sheet" }, this.canvas, this.cursor);
+      // To be seen only: the canvas says to others how one draws.
+      this.invitation = lenet.element("span", { class: "lenet-invitation", "aria-hidden": "true" });
+      this.invitation.textContent = "draw a digit here";
+      this.holder = lenet.element("div", { class: "lenet-sheet" });
+      this.holder.append(this.canvas, this.cursor, this.invitation);
       this.context = this.canvas.getContext("2d", { willReadFrequently: true });
       this.listen();
       this.showPen();
@@ -135,8 +140,10 @@
     // --- Deeds -------------------------------------------------------------------------------
 
     begin(point) {
+      if (this.example()) this.wipe();
       this.stroke = { points: [point] };
       this.deeds.push(this.stroke);
+      this.invitation.hidden = true;
       this.dot(point);
       this.changed();
     }
@@ -170,8 +177,9 @@
 
     redo() {
       const last = this.deeds.findLastIndex((deed) => !deed.points);
-      this.context.clearRect(0, 0, SIDE, SIDE);
-      if (this.deeds[last]?.pixels) this.enlarge(this.deeds[last].pixels);
+      this.wipe();
+      this.invitation.hidden = last < this.deeds.length - 1;
+      if (this.example()) this.enlarge(this.example());
       for (const { points } of this.deeds.slice(last + 1)) {
         this.dot(points[0]);
         points.slice(1).forEach((point, i) => this.segment(points[i], point));
@@ -183,12 +191,16 @@
       return this.deeds.length === 0 || this.deeds.at(-1).clean === true;
     }
 
-    /* The pixels of the example on the paper, if nothing was drawn over it since; or null. */
+    /* The pixels of the example on the paper, or null. */
     example() {
       return this.deeds.at(-1)?.pixels ?? null;
     }
 
     // --- Ink ---------------------------------------------------------------------------------
+
+    wipe() {
+      this.context.clearRect(0, 0, SIDE, SIDE);
+    }
 
     dot({ x, y }) {
       this.context.beginPath();

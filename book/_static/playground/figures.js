@@ -20,8 +20,7 @@
       this.explorer = new lenet.Explorer(network, { index: 0, map: 0, row: 0, column: 0 });
       this.explorer.update(input, outputs);
       this.scores = new lenet.ScoresView(network);
-      const scores = outputs.at(-1).values;
-      this.scores.update(scores, lenet.ranking(network, scores));
+      this.scores.update(outputs.at(-1).values);
       this.names = network.layers.map((layer) => layer.name);
       const steps = lenet.choice("Layer", this.names, (i) => this.show(i));
       this.stage = element("div", { class: "lenet-stage" });

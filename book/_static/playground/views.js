@@ -184,19 +184,27 @@
     }
   }
 
-  /* The ten scores as bars, with the codes they are measured by. Penalties: the shortest wins. */
+  const PENALTIES_TOLD =
+    "A penalty is the squared distance from what F6 draws to a digit’s code. The smallest wins: " +
+    "the nearer the code, the longer the bar.";
+  const OUTPUTS_TOLD = "Each digit has an output unit of its own. The largest output wins.";
+
+  /* The ten scores as bars, with the codes they are measured by. The longest bar always answers: of
+     a penalty it shows what is missing to the largest one. */
   class ScoresView {
     constructor(network) {
       this.network = network;
       this.hasPenalties = lenet.hasPenalties(network);
       this.limit = this.hasPenalties ? farthest() : network.layers.at(-1).squash.amplitude;
       this.rows = lenet.codes.map((code, digit) => this.makeRow(code, digit));
-      this.root = element("ol", {
+      const told = this.hasPenalties ? PENALTIES_TOLD : OUTPUTS_TOLD;
+      const list = element("ol", {
         class: `lenet-scores ${this.hasPenalties ? "" : "is-signed"}`,
         start: 0,
         "aria-label": this.hasPenalties ? "Penalty of each digit" : "Output of each digit",
       });
-      this.root.append(...this.rows.map((row) => row.root));
+      list.append(...this.rows.map((row) => row.root));
+      this.root = element("div", {}, element("p", { class: "lenet-muted lenet-told" }, told), list);
     }
 
     makeRow(code, digit) {
@@ -212,15 +220,16 @@
       return { root, bar, value };
     }
 
-    update(scores, ranking) {
+    update(scores) {
+      const [answer] = lenet.ranking(this.network, scores);
       this.scores = scores;
       this.writing ??= setTimeout(() => this.writeNumbers(), READABLE);
       this.rows.forEach(({ root, bar }, digit) => {
-        const share = lenet.clamp(Math.abs(scores[digit]) / this.limit, 0, 1);
+        const part = Math.abs(scores[digit]) / this.limit;
+        const share = lenet.clamp(this.hasPenalties ? 1 - part : part, 0, 1);
         bar.style.transform = `scaleX(${share})`; // a width would cost a new layout of the page
         bar.classList.toggle("is-negative", scores[digit] < 0);
-        root.classList.toggle("is-answer", digit === ranking[0]);
-        root.classList.toggle("is-second", digit === ranking[1]);
+        root.classList.toggle("is-answer", digit === answer);
       });
     }
 

@@ -1,0 +1,76 @@
+/* What a network answers: the digit, F6's drawing beside the code it comes nearest to, and a sentence. */
+(function () {
+  "use strict";
+  const lenet = (window.lenet = window.lenet || {});
+  const { element } = lenet;
+
+  const SETTLED = 400; // milliseconds without a change before a screen reader is told
+
+  class AnswerView {
+    /* `blank` is what it says to a blank paper; `drawer`, who draws; `withScores`, whether it names
+       the scores. */
+    constructor(blank, drawer, withScores) {
+      this.blank = blank;
+      this.withScores = withScores;
+      this.digit = element("span", { class: "lenet-digit", "aria-hidden": "true" });
+      this.status = element("p", { class: "lenet-status", role: "status" });
+      this.drawn = lenet.tile(lenet.bitmap.columns, lenet.bitmap.rows, "lenet-code");
+      this.code = lenet.tile(lenet.bitmap.columns, lenet.bitmap.rows, "lenet-code");
+      this.codeName = element("span");
+      this.pair = element("div", { class: "lenet-pair" });
+      this.pair.append(
+        element("figure", {}, this.drawn, element("figcaption", {}, `${drawer} draws`)),
+        element("figure", {}, this.code, element("figcaption", {}, this.codeName)),
+      );
+      const verdict = element("div", { class: "lenet-verdict" }, this.digit, this.pair);
+      this.root = element("div", { class: "lenet-answer" }, verdict, this.status);
+    }
+
+    /* Take the network that is to answer; only one with codes draws. */
+    take(network) {
+      this.network = network;
+      this.pair.hidden = !lenet.hasPenalties(network);
+    }
+
+    /* Show the answer; `outputs` is null for a blank page, to which there is none. */
+    update(outputs) {
+      this.root.classList.toggle("is-blank", outputs === null);
+      if (outputs === null) {
+        this.digit.textContent = "?";
+        return this.announce(this.blank);
+      }
+      const scores = outputs.at(-1).values;
+      const ranking = lenet.ranking(this.network, scores);
+      lenet.write(this.digit, `${ranking[0]}`);
+      if (lenet.hasPenalties(this.network)) {
+        lenet.paintInk(this.drawn, outputs.at(-2).values, -1, 1);
+        lenet.paintInk(this.code, lenet.codes[ranking[0]], -1, 1);
+        lenet.write(this.codeName, `code of ${ranking[0]}`);
+      }
+      return this.announce(this.sentence(scores, ranking));
+    }
+
+    sentence(scores, [first, second]) {
+      const { title } = this.network;
+      if (!this.withScores) {
+        return `${title} reads a ${first}: what it draws is nearest to the code of ${first}. The runner-up is ${second}.`;
+      }
+      const hasPenalties = lenet.hasPenalties(this.network);
+      const [best, next] = [scores[first], scores[second]].map((score) =>
+        lenet.number(score, hasPenalties ? 1 : 2),
+      );
+      const kind = hasPenalties ? "penalty" : "output";
+      return `${title} reads a ${first} (${kind} ${best}); the runner-up is ${second} (${next}).`;
+    }
+
+    /* Say it once the drawing has come to rest: a screen reader would not keep up with a stroke. */
+    announce(sentence) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => {
+        if (this.status.textContent !== sentence) this.status.textContent = sentence;
+      }, SETTLED);
+    }
+  }
+
+  Object.assign(lenet, { AnswerView });
+})();
