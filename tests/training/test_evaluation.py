@@ -10,7 +10,8 @@ from inventing import SEEDS, random_input
 from refusing import DIGITS, IMAGES, LABELS, SCORES, in_full, refusals
 from torch import nn
 
-from lenet_utils import Digits, Evaluation, LeNet1, evaluate
+from lenet_utils import Digits, Evaluation, InputWarning, LeNet1, RBFOutput, evaluate
+from lenet_utils.models import Negation
 
 LETTERS = Digits(IMAGES, torch.tensor([1, 26, 3]))  # as EMNIST numbers them
 
@@ -358,3 +359,45 @@ test_the_words_are_these = in_full(
 def test_of_scores_the_index_has_a_name():
     result = Evaluation(SCORES, LABELS)
     assert result.per_class.index.name == "class"
+
+
+# --- what else a model may be, and images that it is not for --------------------------------------
+
+
+class Elsewhere(nn.Module):
+    """A model on a device that has no memory, so that every test can have it; 0 to everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.devices = nn.Parameter(torch.zeros(1, device="meta")), set()
+
+    def forward(self, images):
+        self.devices.add(images.device.type)
+        return torch.eye(10)[[0] * len(images)]
+
+
+def test_images_are_brought_to_the_device_of_the_model():
+    model = Elsewhere()
+    assert evaluate(model, DIGITS).predictions.tolist() == [0, 0, 0]
+    assert model.devices == {"meta"}
+
+
+def test_the_penalties_of_rbf_units_are_refused():
+    """Their smallest is the answer: taken for scores they would be nearly all wrong."""
+    units = [nn.Flatten(), nn.Linear(784, 84), RBFOutput()]
+    with pytest.raises(ValueError, match=r"^Sequential gives out penalties, of which the smallest"):
+        evaluate(nn.Sequential(*units), DIGITS)
+    assert len(evaluate(nn.Sequential(*units, Negation()), DIGITS).scores) == 3
+
+
+def test_of_images_that_a_network_is_not_for_its_caller_is_warned():
+    with pytest.warns(InputWarning, match="images with a background of -0.1, and that") as record:
+        evaluate(LeNet1.from_pretrained(), DIGITS)
+    assert [warning.filename for warning in record] == [__file__]
+
+
+def test_an_interval_never_leaves_0_to_1():
+    """Of 9 digits all wrong, and of 21 all right, the sums end a rounding beyond."""
+    for count in range(1, 100):
+        assert with_errors(count, count).interval()[1] <= 1
+        assert with_errors(0, count).interval()[0] >= 0
