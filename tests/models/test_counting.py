@@ -79,6 +79,7 @@ def test_every_layer_has_the_published_counts(make, published):
     table = summary(make())
     assert list(table.columns) == ["input", "output", *COUNTS]
     assert {name: tuple(row) for name, row in table.iterrows()} == published
+    assert (table[COUNTS].dtypes == "int64").all()  # whole numbers
 
 
 @pytest.mark.parametrize("make", [LeNet5, LeNet4, LeNet1, LeNet1989, partial(LeNet5, channels=3)])
