@@ -15,7 +15,7 @@ from torch.nn.utils import prune
 from lenet_utils import C3_TABLE, LeNet1, LeNet5, SparseConv2d, load_weights, save_weights
 from lenet_utils.models import read_metadata
 from lenet_utils.models.base import WEIGHTS
-from lenet_utils.models.weights import CHECKSUM, TABLES, write_tensors
+from lenet_utils.models.weights import CHECKSUM, TABLES, unpack, write_tensors
 
 
 @pytest.fixture
@@ -476,3 +476,52 @@ def test_a_file_is_laid_out_as_safetensors_wants_it(path):
     write_tensors(tensors, path, {"a": "2", "z": "1"})
     assert path.read_bytes() == content
     assert torch.equal(safetensors.torch.load_file(path)["a"], torch.ones(2, 2))
+
+
+def test_content_that_is_no_file_of_safetensors_is_told_with_its_name():
+    with pytest.raises(ValueError, match=r"^a/b is not a safetensors file, or is damaged: "):
+        unpack(b"neither head nor data", "a/b")
+
+
+@pytest.mark.parametrize(("count", "end"), [(8, ""), (9, " and 1 more"), (10, " and 2 more")])
+def test_of_many_tensors_eight_are_named(path, count, end):
+    found = {f"t{number}": torch.zeros(3) for number in range(count)}
+    named = ", ".join(f"t{number} (3,)" for number in range(8))
+    with pytest.raises(ValueError, match=f" where {re.escape(named)}{end} should go, or what "):
+        load_weights(nn.Linear(2, 1), written(path, found))
+
+
+def with_another_head(path, change):
+    """Let ``change`` alter the head of a file, whose data stay."""
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    head = json.dumps(change(json.loads(content[8:start]))).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + content[start:])
+
+
+def swapped(head):
+    return {**head, "weight": head["same"], "same": head["weight"]}
+
+
+def other_note(head):
+    return {**head, "__metadata__": {**head["__metadata__"], "seed": "4"}}
+
+
+def other_order(head):
+    notes = dict(reversed(head["__metadata__"].items()))
+    return dict(reversed({**head, "__metadata__": notes}.items()))
+
+
+def test_the_checksum_is_of_names_places_and_notes_but_not_of_their_order(path):
+    tensors, notes = {"weight": torch.zeros(2), "same": torch.ones(2)}, {"seed": "3", "a": "b"}
+    for change in (swapped, other_note):
+        with_another_head(written(path, tensors, notes), change)
+        with pytest.raises(ValueError, match="has not the checksum with which it was written"):
+            unpack(path.read_bytes(), path)
+    with_another_head(written(path, tensors, notes), other_order)
+    found, said = unpack(path.read_bytes(), path)
+    assert said == notes
+    assert {name: tensor.tolist() for name, tensor in found.items()} == {
+        "weight": [0, 0],
+        "same": [1, 1],
+    }
