@@ -491,6 +491,14 @@ def test_of_many_tensors_eight_are_named(path, count, end):
         load_weights(nn.Linear(2, 1), written(path, found))
 
 
+def test_tensors_of_one_or_of_no_numbers_have_shapes_that_tell_too(path):
+    model, tensors = nn.Conv2d(1, 3, 1), {"a.weight": torch.randn(3, 1), "a.bias": torch.randn(3)}
+    load_weights(model, written(path, tensors))
+    assert torch.equal(model.weight[..., 0, 0], tensors["a.weight"])
+    with pytest.raises(ValueError, match=r"where a \(0, 5\) should go, or what bias"):
+        load_weights(nn.Linear(2, 1), written(path, {"a": torch.zeros(0, 5)}))
+
+
 def with_another_head(path, change):
     """Let ``change`` alter the head of a file, whose data stay."""
     content = path.read_bytes()
