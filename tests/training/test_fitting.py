@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,19 @@ import torch
 import torch.nn.functional as F
 from refusing import DIGITS, IMAGES, in_full, refusals
 from torch import nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from toy import BATCH, COUNT, QUIET, at_call, interrupt, make_digits, make_model, sgd, weights
 
-from lenet_utils import Digits, LeNet1, LeNet5, fit
+from lenet_utils import (
+    Digits,
+    InputWarning,
+    LeNet1,
+    LeNet5,
+    TrainingWarning,
+    fit,
+    squared_error,
+)
+from lenet_utils.training import automatic_device
 
 # --- the loop ----------------------------------------------------------------------------------
 
@@ -481,3 +491,163 @@ test_the_words_are_these = in_full(
 def test_a_device_that_is_not_there_is_named_with_what_to_do():
     with pytest.raises(ValueError, match=r"^device 'xpu:7' cannot .*; None takes what there is$"):
         fitted(device="xpu:7")(None)
+
+
+# --- what is left out, and what is passed on -----------------------------------------------------
+
+
+def one_epoch(digits, **options):
+    torch.manual_seed(0)
+    model = make_model()
+    return weights(model), fit(model, digits, epochs=1, device="cpu", **options), weights(model)
+
+
+def test_what_is_left_out_is_128_images_an_update_seed_0_and_a_bar(capfd):
+    images = torch.randn(129, 1, 4, 4)
+    digits = Digits(images, torch.arange(129) % 10)
+    assert len(one_epoch(digits[:128])[1].steps) == 1
+    assert "1/1" in "".join(capfd.readouterr())
+    assert len(one_epoch(digits, progress=False)[1].steps) == 2
+    assert "".join(capfd.readouterr()) == ""
+    by_seed = [one_epoch(digits, **options, progress=False)[2] for options in ({}, {"seed": 0})]
+    assert torch.equal(*by_seed)
+    assert not torch.equal(by_seed[0], one_epoch(digits, seed=1, progress=False)[2])
+
+
+def test_the_criterion_left_out_is_found_by_a_look_at_the_model(digits):
+    """Behind units squashed to -1 and +1 it is the papers'; what is given is taken."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 10), nn.Tanh())
+    for given, expected in ((None, squared_error), (F.cross_entropy, F.cross_entropy)):
+        loss = expected(model(digits.images), digits.labels).item()
+        history = fit(model, digits, epochs=1, criterion=given, **QUIET)
+        assert history.steps.loss.tolist() == [pytest.approx(loss)]
+
+
+def test_the_rate_is_the_schedules_after_each_update(model, digits):
+    def schedule(optimizer, steps):
+        return LambdaLR(optimizer, lambda step: 1 - step / steps)
+
+    options = {"optimizer": sgd(model, 0.5), "schedule": schedule, "batch_size": BATCH}
+    history = fit(model, digits, epochs=2, **options, **QUIET)
+    expected = [0.5 * (1 - step / 10) for step in range(10)]
+    assert history.steps.learning_rate.tolist() == pytest.approx(expected)
+
+
+def test_a_checkpoint_is_written_after_each_epoch_and_gone_on_from(tmp_path, digits):
+    def train(last, **options):
+        torch.manual_seed(0)
+        model, ending = make_model(), {"after_epoch": lambda row: row["epoch"] == last}
+        fit(model, digits, digits, epochs=4, batch_size=BATCH, **ending, **options, **QUIET)
+        return weights(model)
+
+    whole, path = train(None), {"checkpoint": tmp_path / "c"}
+    assert not torch.equal(train(2, **path), whole)
+    assert torch.equal(train(None, **path), whole)
+    with pytest.raises(ValueError, match="belongs to another training: its seed has '0', now"):
+        train(None, **path, seed=1)
+
+
+def test_compiled_code_gets_what_the_loop_would_have_had(model, digits, monkeypatch):
+    """A plan of nothing but its name, and an epoch that takes one step."""
+
+    def plan(settings, state):
+        planned.append((settings.model, state.optimizer))
+        return "the plan"
+
+    def epoch(plan, settings, order, state, number):
+        ran.append((plan, settings.batch_size, sorted(order.tolist()), number))
+        state.record.step(number, torch.tensor(0.5), torch.tensor(0.25), 0.1)
+
+    monkeypatch.setattr("lenet_utils.training.fitting.compiled_plan", plan)
+    monkeypatch.setattr("lenet_utils.training.fitting.compiled_epoch", epoch)
+    planned, ran, optimizer, before = [], [], sgd(model), weights(model)
+    history = fit(model, digits, epochs=2, optimizer=optimizer, batch_size=BATCH, **QUIET)
+    assert planned == [(model, optimizer)] * 2
+    assert ran == [("the plan", BATCH, list(range(COUNT)), number) for number in (1, 2)]
+    assert history.steps.loss.tolist() == [0.5, 0.5]
+    assert torch.equal(weights(model), before)
+    fit(model, digits, epochs=1, compiled=False, **QUIET)
+    assert len(planned) == 2
+    assert not torch.equal(weights(model), before)
+
+
+def test_an_accelerator_is_looked_for_only_where_no_device_is_named(model, digits, monkeypatch):
+    def look():
+        looked.append(1)
+        return torch.device("cpu")
+
+    looked = []
+    monkeypatch.setattr("lenet_utils.training.fitting.automatic_device", look)
+    fit(model, digits, epochs=1, device="cpu", progress=False)
+    assert looked == []
+    fit(model, digits, epochs=1, progress=False)
+    assert looked == [1]
+
+
+def test_images_that_weights_are_not_for_are_told_at_the_callers_line_once():
+    """From then on the network has learned from others."""
+    model, digits = (
+        LeNet1.from_pretrained(),
+        Digits(torch.zeros(20, 1, 28, 28), torch.arange(20) % 10),
+    )
+    with pytest.warns(InputWarning, match=r"images with a background of -0.1, and that") as seen:
+        fit(model, digits, epochs=1, **QUIET)
+    assert [one.filename for one in seen if one.category is InputWarning] == [__file__]
+    assert model.trained_on is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)
+        fit(model, digits, epochs=1, **QUIET)
+
+
+def test_a_training_that_goes_wrong_is_told_at_the_callers_line():
+    digits, model = make_digits(), make_model()
+    steep = {"schedule": None, "batch_size": 1, "optimizer": sgd(model, 30.0)}
+    with pytest.warns(TrainingWarning, match=r"^after epoch 1 the loss is .* a tenth$") as seen:
+        fit(model, digits, epochs=1, **steep, **QUIET)
+    assert [warning.filename for warning in seen] == [__file__]
+
+
+def test_one_answer_is_looked_for_in_what_the_training_is_judged_by(model, digits):
+    blank = Digits(torch.zeros(40, 1, 4, 4), torch.arange(40) % 10)
+    with pytest.warns(TrainingWarning, match="^after epoch 1 .* to 40 of 40 images, so that"):
+        fit(model, digits, blank, epochs=1, **QUIET)
+
+
+def test_the_accelerator_is_the_one_that_is_there(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("meta"))
+    for there, expected in ((True, "meta"), (False, "cpu")):
+        monkeypatch.setattr(torch.accelerator, "is_available", lambda there=there: there)
+        assert automatic_device() == torch.device(expected)
+
+
+# --- as one of several processes -----------------------------------------------------------------
+
+
+def test_another_process_than_the_first_shows_nothing_and_draws_numbers_of_its_own(
+    digits, monkeypatch, capfd
+):
+    usual = {"batch_size": BATCH, "progress": True}
+    first, as_first = (one_epoch(digits, seed=seed, **usual)[2] for seed in (3, 5))
+    assert "5/5" in "".join(capfd.readouterr())
+    monkeypatch.setattr("lenet_utils.training.parallel.process_number", lambda: 2)
+    monkeypatch.setattr("lenet_utils.training.parallel.own_part", lambda chosen: (chosen, 1))
+    third = one_epoch(digits, seed=3, **usual)[2]
+    assert "".join(capfd.readouterr()) == ""
+    assert torch.equal(third, as_first)
+    assert not torch.equal(third, first)
+
+
+def test_all_processes_end_and_judge_by_what_the_first_one_says(model, digits, monkeypatch):
+    """Which says that it has ended after the second epoch, and that all answers are right."""
+
+    def from_first(tensor):
+        if tensor.dtype == torch.bool:
+            asked.append(tensor.item())
+            return torch.tensor(len(asked) > 2)
+        return F.one_hot(digits.labels).float() if tensor.is_floating_point() else tensor
+
+    asked = []
+    monkeypatch.setattr("lenet_utils.training.parallel.from_first", from_first)
+    history = fit(model, digits, digits, epochs=9, **QUIET)
+    assert history.epochs.validation_error.tolist() == [0, 0]
+    assert asked == [False] * 3
