@@ -78,7 +78,8 @@ def test_what_a_training_wrote_is_taken(kept, unjudged):
     kept.check(best=put(best, 1, 0.0))
     kept.check(best=put(best, 1, 9.0))  # all of the nine wrong
     kept.check(best=put(best, 2, -1.0))  # a criterion's loss may be negative
-    kept.check(steps=put(kept.record["steps"], (3, 3), 1.0005))
+    for error in (0.0, 1.0005, 1.001):
+        kept.check(steps=put(kept.record["steps"], (3, 3), error))
     kept.check(epochs=put(kept.record["epochs"], (0, 6), 12.5))  # seconds, as in old files
 
 
@@ -285,6 +286,33 @@ def test_a_long_value_is_shown_in_part(kept):
     groups[0]["lr"] = "x" * 100
     with pytest.raises(ValueError, match=r"cannot be 'x{39} where 0\.01 is usual$"):
         check_optimizer(kept.optimizer, state, groups)
+    optimizer = sgd(make_model())
+    optimizer.param_groups[0]["note"] = "y" * 100
+    groups = state_of(optimizer)[1]
+    groups[0]["note"] = 3
+    with pytest.raises(ValueError, match=r"note cannot be 3 where 'y{39} is usual$"):
+        check_optimizer(optimizer, {}, groups)
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "taken"),
+    [
+        (0.0, 0.5, True),
+        (0.0, -0.5, False),
+        (-2.0, -3.0, True),
+        (-2.0, 3.0, True),
+        (2.0, -3.0, False),
+    ],
+)
+def test_only_what_is_negative_here_may_be_negative_there(own, there, taken):
+    optimizer = sgd(make_model())
+    optimizer.param_groups[0]["slope"] = own
+    groups = state_of(optimizer)[1]
+    groups[0]["slope"] = there
+    if taken:
+        check_optimizer(optimizer, {}, groups)
+    else:
+        refused(lambda: check_optimizer(optimizer, {}, groups), "the optimizer's settings: slope ")
 
 
 def test_sdlm_keeps_a_curvature_for_each_weight_that_is_not_negative():
@@ -315,6 +343,7 @@ def test_of_an_optimiser_that_takes_no_step_alone_little_is_known():
     check_optimizer(optimizer, {0: {"mine": torch.zeros(3), "n": 4}, 1: {}}, groups)
     for state, message in (
         ({2: {}}, "optimizer.2 is not of this optimizer, or not finite$"),
+        ({0: {}, 2: {}}, "optimizer.2 is not of this optimizer"),
         ({-1: {}}, "optimizer.-1 is not of this optimizer"),
         (
             {1: {"mine": torch.tensor(math.inf)}},
