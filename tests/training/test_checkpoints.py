@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import zlib
 from functools import partial
 
 import pandas as pd
@@ -330,6 +331,50 @@ def test_an_optimiser_of_ones_own_goes_on_and_its_nan_does_not(path):
     save_file(tensors, path, notes)
     with pytest.raises(ValueError, match=r"optimizer.1.seen is not of this optimizer, or not"):
         train(make_network(5), digits, case, checkpoint=path)
+
+
+# --- as one of several processes -----------------------------------------------------------------
+
+
+def become(number, monkeypatch):
+    """Let this process take itself for the one of that number, with all images of a batch."""
+    monkeypatch.setattr("lenet_utils.training.parallel.process_number", lambda: number)
+    monkeypatch.setattr("lenet_utils.training.parallel.own_part", lambda chosen: (chosen, 1))
+
+
+def test_another_process_than_the_first_neither_writes_nor_locks_nor_reads(path, monkeypatch):
+    become(1, monkeypatch)
+    digits, options = make_digits(), {"epochs": 1, "checkpoint": path, **QUIET}
+    files = []
+    look = {"after_epoch": lambda row: files.extend(os.listdir(path.parent))}
+    fit(make_model(), digits, **look, **options)
+    assert files == os.listdir(path.parent) == []
+    path.write_text("the first process's own business")
+    fit(make_model(), digits, **options)
+    assert path.read_text() == "the first process's own business"
+
+
+def test_each_process_goes_on_with_random_numbers_of_its_own(path, monkeypatch):
+    """The first with those of the checkpoint, which it alone reads; the others with new ones."""
+    digits = make_digits()
+    options = {"epochs": 2, "checkpoint": path, **QUIET}
+    fit(make_model(), digits, after_epoch=lambda row: True, **options)
+    content, kept = path.read_bytes(), load_file(path)["random.cpu"]
+    monkeypatch.setattr("lenet_utils.training.parallel.bytes_from_first", lambda _: content)
+
+    def drawn(number):
+        become(number, monkeypatch)
+        draws = []
+        end = {"after_epoch": lambda row: draws.append(torch.rand(1).item()) or True}
+        fit(make_model(), digits, **end, **options)
+        return draws[0]
+
+    generator = torch.Generator()
+    generator.set_state(kept)
+    assert drawn(0) == torch.rand(1, generator=generator).item()
+    for number in (1, 2):
+        generator.manual_seed(zlib.crc32(kept.numpy().tobytes()) + number)
+        assert drawn(number) == torch.rand(1, generator=generator).item()
 
 
 # --- what is refused ---------------------------------------------------------------------------
