@@ -56,7 +56,7 @@ class Modern:
     ----------
     epochs
         Passes over the training set.
-    scale
+    factor
         Of the scores in the criterion: squashed outputs are small, RBF penalties large.
     own_criterion
         Whether the network's own takes the place of the cross-entropy; behind RBF units it is eq.
@@ -68,7 +68,7 @@ class Modern:
     """
 
     epochs: int
-    scale: float
+    factor: float
     own_criterion: bool = False
     rate: float = 0.01
     decay: float = 0.1
@@ -166,7 +166,7 @@ def modern_recipe(model: LeNet, chosen: Modern | None = None) -> dict[str, Any]:
             model.parameters(), lr=chosen.rate, weight_decay=chosen.decay, fused=True
         ),
         "schedule": one_cycle,
-        "criterion": partial(_scaled, own if chosen.own_criterion else smooth, chosen.scale),
+        "criterion": partial(_scaled, own if chosen.own_criterion else smooth, chosen.factor),
     }
 
 
