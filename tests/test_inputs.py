@@ -89,4 +89,6 @@ def test_what_learns_from_other_images_is_no_longer_for_the_first(natural):
 def test_the_warning_names_the_line_of_the_call(natural):
     with pytest.warns(InputWarning) as seen:
         evaluate(LeNet1.from_pretrained(), natural[:500])
-    assert seen[0].filename == __file__
+    with pytest.warns(InputWarning) as seen_by_fit:
+        fit(LeNet1.from_pretrained(), natural[:200], epochs=1, progress=False)
+    assert seen[0].filename == seen_by_fit[0].filename == __file__
