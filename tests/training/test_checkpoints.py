@@ -570,6 +570,14 @@ def a_tensor_more(path):
     fit_once(path)
 
 
+def a_weight_of_nan(path):
+    fit_once(path)
+    tensors = load_file(path)
+    tensors["learner.model.1.bias"][0] = torch.nan
+    write_tensors(tensors, path, read_metadata(path))
+    fit_once(path)
+
+
 class Hoarder(torch.optim.SGD):
     """Keeps what is neither a tensor nor a number."""
 
@@ -603,6 +611,11 @@ test_the_words_are_these = in_full(
             a_tensor_more,
             ValueError,
             "{path} is damaged: more is nothing that a checkpoint holds; delete it to begin anew",
+        ),
+        "NaN": (
+            a_weight_of_nan,
+            ValueError,
+            "{path} is damaged: model.1.bias has NaN or infinity; delete it to begin anew",
         ),
         "held": (
             hoarding,
