@@ -317,6 +317,8 @@ def test_an_optimiser_of_ones_own_goes_on_and_its_nan_does_not(path):
         def step(self, closure=None):
             for p in self.param_groups[0]["params"]:
                 self.state[p]["seen"] = self.state[p].get("seen", 0) + self.mine + torch.zeros(2, 3)
+                self.state[p]["count"] = count = self.state[p].get("count", 0) + 1
+                p.data.add_(0.01 / count)  # a number, by which the weights tell whether it is kept
             return super().step(closure)
 
     digits, whole = images_for(28), make_network(5)
