@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -13,12 +15,14 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from .._files import check_regular
+from .ink import FAINTEST, FAINTEST_SEEN, Found, find_digit
 
-__all__ = ["frame_picture", "prepare_digit"]
+__all__ = ["Steps", "frame_picture", "prepare_digit"]
 
 BOX, FIELD = 20, 28  # pixels: the digit's longer side, and the image around it
 CENTRE = 14  # MNIST's mean centre of mass is (14.0, 14.0), counting pixels from 0
 MOST_PIXELS = 20_000_000  # more could take more than a gigabyte, with what PyTorch takes
+MOST_OF_CAMERAS = 120_000_000  # JPEGs are unpacked at an eighth of their size, if need be
 LONGEST = 65_535  # pixels of a side: what JPEG can have at most
 # A progressive JPEG goes through all its pixels at each scan, of which usual ones have ten.
 MOST_SCANS, MOST_SCANNED = 1_000, 100 * MOST_PIXELS
@@ -28,12 +32,42 @@ RASTER = {
     *("AVIF", "BMP", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI"),
     *("HEIF", "SGI", "TGA", "TIFF", "WEBP"),
 }
-ENOUGH_PIXELS = 4_000_000  # more than this is averaged, for 20 pixels are wanted
-FAINTEST_SEEN = 16  # of 255: less a person would not see
-FAINTEST = 0.1  # ink below this share of the darkest is paper, shadow or compression noise
+LEAST_ON_WHITE = 64  # of 255: ink that is fainter on white is tried on black
+ENOUGH_PIXELS = 1_000_000  # more than this is averaged, for 20 pixels are wanted
 
 
-def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """What `prepare_digit` saw on its way from a picture to a digit.
+
+    Attributes
+    ----------
+    picture
+        ``(h, w, 3)`` bytes, or ``(h, w)`` where it is grey: the picture, upright, of at most a
+        million pixels.
+    found
+        The paper, the ink, its connected components, and the digit among them. Where a sheet lies
+        on something else, its part of the picture alone.
+    digit
+        ``(28, 28)`` uint8: the result.
+    """
+
+    picture: np.ndarray
+    found: Found
+    digit: Tensor
+
+
+@overload
+def prepare_digit(
+    image: str | os.PathLike[str] | Image.Image, *, steps: Literal[False] = False
+) -> Tensor: ...
+@overload
+def prepare_digit(
+    image: str | os.PathLike[str] | Image.Image, *, steps: Literal[True]
+) -> Steps: ...
+def prepare_digit(
+    image: str | os.PathLike[str] | Image.Image, *, steps: bool = False
+) -> Tensor | Steps:
     """Bring a picture of one digit to the form of an MNIST image.
 
     The picture's border shows its paper; ink is darker or lighter, whichever differs more. The
@@ -69,7 +103,10 @@ def prepare_digit(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     >>> prepare_digit(picture).count_nonzero(dim=0).max()  # 20 pixels high
     tensor(20)
     """
-    return torch.from_numpy(_centre(_fit(_cut_out(image), BOX)))
+    picture = _open(image)
+    found = find_digit(np.asarray(picture))
+    digit = torch.from_numpy(_centre(_fit(_cut_out(found.digit), BOX)))
+    return Steps(np.asarray(picture), found, digit) if steps else digit
 
 
 def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
@@ -78,7 +115,7 @@ def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     As `prepare_digit`, but the longer side fills all 28 pixels, and the middle of the bounding box
     lies in the middle (Xiao, Rasul and Vollgraf 2017, section 2).
     """
-    thing = _fit(_cut_out(image), FIELD)
+    thing = _fit(_cut_out(_all_ink(_open(image))), FIELD)
     height, width = thing.shape
     field = np.zeros((FIELD, FIELD), dtype=np.uint8)
     row, column = (FIELD - height) // 2, (FIELD - width) // 2
@@ -86,32 +123,28 @@ def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     return torch.from_numpy(field)
 
 
-def _cut_out(image: object) -> np.ndarray:
+def _cut_out(ink: np.ndarray) -> np.ndarray:
     """Return the ink inside its bounding box, 0 to 1."""
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _open(image: object) -> Image.Image:
+    """Return an upright picture in colour, what is transparent in it being paper."""
     if not isinstance(image, (str, os.PathLike, Image.Image)):
         raise TypeError(
             f"image must be a path or a picture of Pillow, got {type(image).__name__}; "
             "PIL.Image.open makes a picture of an open file, PIL.Image.fromarray of an array"
         )
-    ink = _ink(_open(image))
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
-    """Return an upright greyscale picture on white paper."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's, about what is odd but can be read
             with image.copy() if isinstance(image, Image.Image) else _from_file(image) as picture:
-                count = picture.width * picture.height  # known before unpacking
-                if not 0 < count <= MOST_PIXELS or max(picture.size) > LONGEST:
-                    raise ValueError(f"it has {picture.width} x {picture.height} pixels")
-                if not isinstance(image, Image.Image) and picture.format in ("JPEG", "MPO"):
-                    _check_scans(image, count)
+                _check_size(picture, image)
                 ImageOps.exif_transpose(picture, in_place=True)
-                grey = _grey(picture)
-            return grey.reduce(math.ceil(math.sqrt(grey.width * grey.height / ENOUGH_PIXELS)))
+                colours = _colours(picture)
+            factor = math.ceil(math.sqrt(colours.width * colours.height / ENOUGH_PIXELS))
+            return colours.reduce(factor) if factor > 1 else colours
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise type(error)(f"cannot open {image}: {error}") from error
     except Exception as error:  # Pillow's decoders raise many kinds for damaged bytes
@@ -119,6 +152,23 @@ def _open(image: str | os.PathLike[str] | Image.Image) -> Image.Image:
             f"cannot read {image} as a picture: {error}; give a PNG or JPEG of one digit, of at "
             f"most {MOST_PIXELS:,} pixels"
         ) from error
+
+
+def _check_size(picture: Image.Image, image: object) -> None:
+    """Refuse what would take much memory or time; have a large JPEG unpacked at a part of its size.
+
+    The size is known before unpacking.
+    """
+    count = picture.width * picture.height
+    is_jpeg = not isinstance(image, Image.Image) and picture.format in ("JPEG", "MPO")
+    most = MOST_OF_CAMERAS if is_jpeg else MOST_PIXELS
+    if not 0 < count <= most or max(picture.size) > LONGEST:
+        raise ValueError(f"it has {picture.width} x {picture.height} pixels")
+    if is_jpeg:
+        _check_scans(image, count)
+        if count > MOST_PIXELS:
+            side = math.isqrt(ENOUGH_PIXELS)
+            picture.draft("RGB", (side, side))  # the next larger of 1/2, 1/4 and 1/8
 
 
 def _from_file(path: str | os.PathLike[str]) -> Image.Image:
@@ -138,38 +188,60 @@ def _check_scans(path: str | os.PathLike[str], pixels: int) -> None:
         raise ValueError(f"it is a JPEG of {scans} scans")
 
 
-def _grey(picture: Image.Image) -> Image.Image:
-    """Bring any kind of picture to 8 bits of grey, on white or, where it is white, on black."""
+def _colours(picture: Image.Image) -> Image.Image:
+    """Bring any kind of picture to 8 bits of red, green and blue, or of grey if it has no more."""
     if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
         levels = np.array(picture)
         levels.clip(0, 65_535, out=levels)
         if levels.max() > 255:  # else they are 8 bits, kept in more
             levels //= 257
-        return Image.fromarray(levels.astype(np.uint8))
+        picture = Image.fromarray(levels.astype(np.uint8))
+    elif picture.mode == "F":  # of any range; Pillow would cut it off at 0 and 255
+        picture = Image.fromarray(_bytes(np.asarray(picture)))
     if not picture.has_transparency_data:
-        return picture.convert("L")
+        colours = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        most = max(np.ravel(colours.getextrema())[1::2])
+        return _grey_alone(colours.point(lambda value: 255 * value) if most == 1 else colours)
     picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    grey, opacity = picture.convert("L"), picture.getchannel("A")
-    for colour in ("white", "black"):  # on which light ink can be seen
-        paper = Image.new("L", picture.size, colour)
-        paper.paste(grey, mask=opacity)
-        if np.ptp(np.asarray(paper, dtype=np.int16)) >= FAINTEST_SEEN:
+    colours, opacity = _grey_alone(picture.convert("RGB")), picture.getchannel("A")
+    for paper in ("white", "black"):  # on which light ink can be seen
+        on_paper = Image.new(colours.mode, picture.size, paper)
+        on_paper.paste(colours, mask=opacity)
+        if np.ptp(on_paper.convert("L").getextrema()) >= LEAST_ON_WHITE:
             break
-    return paper
+    else:
+        on_paper = Image.new(colours.mode, picture.size, "white")
+        on_paper.paste(colours, mask=opacity)
+    return on_paper
 
 
-def _ink(picture: Image.Image) -> np.ndarray:
+def _grey_alone(colours: Image.Image) -> Image.Image:
+    """Return one band where all three are the same: a third of the work."""
+    first, *others = (band.tobytes() for band in colours.split())
+    return colours.getchannel(0) if all(other == first for other in others) else colours
+
+
+def _bytes(levels: np.ndarray) -> np.ndarray:
+    """Scale floats to bytes: those from 0 to 1, and any others beyond 0 to 255, by their range."""
+    if not np.isfinite(levels).all():
+        raise ValueError("it has values that are no numbers: NaN or infinity")
+    low, high = float(levels.min()), float(levels.max())
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    return np.round((levels.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
+
+
+def _all_ink(picture: Image.Image) -> np.ndarray:
     """Return how much ink is at each pixel, 0 to 1, whichever of paper and ink is the darker."""
-    grey = np.asarray(picture, dtype=np.float32)
+    grey = np.asarray(picture.convert("L"), dtype=np.float32)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = np.median(border)
     ink = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
     strongest = ink.max()
     if strongest < FAINTEST_SEEN:
-        hint = "; its values end at 1, where 255 is white: multiply them" if grey.max() == 1 else ""
-        raise ValueError(
-            f"found no digit: the picture is blank, or too faint to tell ink from paper{hint}"
-        )
+        raise ValueError("found nothing: the picture is blank, or too faint to tell from paper")
     return np.where(ink < FAINTEST * strongest, 0, ink / strongest)
 
 
