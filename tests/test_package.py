@@ -80,7 +80,7 @@ COMMANDS = {
     "train --help": STARTS["import lenet_utils"],
     "train --out run --model lenet7": STARTS["import lenet_utils"],
     "predict": STARTS["import lenet_utils"],
-    "predict digit.png": NOT_TO_PREDICT,
+    "predict digit.png": NOT_TO_PREDICT - {"scipy"},  # which finds the ink
     "evaluate --weights lenet1": NOT_TO_PREDICT - {"pandas"},
     "info": NOT_TO_PREDICT - {"pandas"},
 }

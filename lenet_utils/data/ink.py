@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-__all__ = ["Found", "find_digit"]
+__all__ = ["Found", "all_ink", "find_digit"]
 
 FAINTEST_SEEN = 16  # of 255: less a person would not see
-FAINTEST_UNEVEN = 0.15  # of the paper's brightness: what remains of uneven light is no ink
+FAINTEST_UNEVEN = 0.2  # of the paper's brightness: what remains of uneven light is no ink
 BLANK = "found no digit: the picture is blank, or too faint to tell ink from paper"
 FAINTEST = 0.1  # ink below this share of the darkest is paper, in a picture without noise
 HALF = 0.35  # and in a photograph: shadows, printed lines and compression are fainter
@@ -20,6 +20,7 @@ NOISES = 5  # standard deviations of the paper that are no ink
 SMALL_SIDE = 120  # pixels: at this size paper is looked at
 WIDEST_STROKE = 0.25  # of the picture's shorter side
 SPECK_AREA, SPECK_SIDE = 0.008, 0.05  # of the largest component's, and what is no part of a digit
+SMALLEST = 0.01  # of the picture's longer side: what is smaller is no digit in it
 SHEET = 0.1  # of the longer side: the half-width of what is no stroke, but paper on a desk
 TALL, GAP = 0.6, 0.08  # of the tallest component's height: what is a digit beside another
 LEAST_FILLED = 0.85  # of the rectangle around a sheet; of the one around an ellipse, 0.785
@@ -58,6 +59,18 @@ class Found:
     digit: np.ndarray
 
 
+def all_ink(grey: np.ndarray) -> np.ndarray:
+    """Return how much ink is at each pixel, 0 to 1, whichever of paper and ink is the darker."""
+    grey = grey.astype(np.float32)
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = np.median(border)
+    ink = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
+    strongest = ink.max()
+    if strongest < FAINTEST_SEEN:
+        raise ValueError("found nothing: the picture is blank, or too faint to tell from paper")
+    return np.where(ink < FAINTEST * strongest, 0, ink / strongest)
+
+
 def find_digit(colours: np.ndarray) -> Found:
     """Return where the ink of the digit is.
 
@@ -82,7 +95,7 @@ def find_digit(colours: np.ndarray) -> Found:
     if sheet is not None:  # paper that lies on something: look again, at the paper alone
         inside = colours.copy()
         inside[~sheet] = np.median(colours[sheet], axis=0)
-        rows, columns = _extent(sheet.any(axis=1)), _extent(sheet.any(axis=0))
+        rows, columns = _extent(sheet, 1), _extent(sheet, 0)
         try:
             return find_digit(inside[rows, columns])
         except ValueError:  # nothing is written on it, so it was no paper
@@ -97,7 +110,7 @@ def _found(colours: np.ndarray) -> Found:
         raise ValueError(BLANK)
     least = FAINTEST * strongest if plain else max(HALF * strongest, NOISES * noise)
     mask = ink >= least
-    box = _extent(mask.any(axis=1)), _extent(mask.any(axis=0))
+    box = _extent(mask, 1), _extent(mask, 0)
     parts = np.zeros(mask.shape, dtype=np.int32)
     count = ndimage.label(mask[box], np.ones((3, 3)), output=parts[box])
     kept = _kept(parts, box, count, plain)
@@ -153,10 +166,11 @@ def _is_even(colours: np.ndarray, level: np.ndarray) -> bool:
 
 def _along_axis(colours: np.ndarray, level: np.ndarray) -> np.ndarray:
     """Return how much each pixel differs from paper, in the direction of the strongest ones."""
+    difference: np.ndarray = colours - level
     if colours.shape[-1] == 1:
-        return colours[..., 0] - level[0]
-    difference = colours - level
-    along: np.ndarray = difference @ _axis(difference)
+        along: np.ndarray = difference[..., 0]
+    else:
+        along = difference @ _axis(difference)
     return along
 
 
@@ -180,7 +194,8 @@ def _axis(difference: np.ndarray) -> np.ndarray:
     axis: np.ndarray = directions[0] * np.sign(directions[0].sum() or 1)
     if np.ptp(axis) < 0.01:
         return np.full(3, 1 / 3, dtype=np.float32)
-    return (axis / max(abs(axis.sum()), 1.2)).astype(np.float32)
+    scaled: np.ndarray = (axis / max(abs(axis.sum()), 1.2)).astype(np.float32)
+    return scaled
 
 
 def _uneven(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,9 +236,7 @@ def _strongest(ink: np.ndarray) -> float:
     return float(np.quantile(ink[:: max(1, len(ink) // 1000)], 0.9995))
 
 
-def _kept(
-    parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool
-) -> list[Part]:
+def _kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -> list[Part]:
     """Return the components that can be a digit: no rules, frames, specks or edges of the paper."""
     areas = np.bincount(parts[box].ravel(), minlength=count + 1)
     top, left = box[0].start, box[1].start
@@ -243,6 +256,8 @@ def _kept(
     side = max(largest.height, largest.width)
     if not plain and not _at_border(largest, parts.shape):
         possible = [part for part in possible if not _at_border(part, parts.shape)]
+    if side < SMALLEST * max(height, width):
+        raise ValueError("found no digit: only specks; crop the picture to the digit")
     limit = SPECK_AREA if plain else 0.03
     kept = [
         part
@@ -261,7 +276,8 @@ def _check_single(parts: list[Part]) -> None:
         gap = right.left - max(part.left + part.width for part in tall[:i])
         if gap > GAP * tallest:
             raise ValueError(
-                "found no single digit: there are several side by side; cut the picture apart, one digit each"
+                "found no single digit: there are several side by side; cut the picture apart, "
+                "one digit each"
             )
 
 
@@ -309,7 +325,7 @@ def _sheet(parts: np.ndarray) -> np.ndarray | None:
         return None
     filled = ndimage.binary_fill_holes(parts == label)
     sheet: np.ndarray = ndimage.binary_erosion(filled, iterations=4)
-    return sheet
+    return sheet if sheet.any() else None
 
 
 def _smallest_rectangle(mask: np.ndarray) -> float:
@@ -321,6 +337,6 @@ def _smallest_rectangle(mask: np.ndarray) -> float:
     return float(((np.ptp(along, axis=0) + 1) * (np.ptp(across, axis=0) + 1)).min())
 
 
-def _extent(lines: np.ndarray) -> slice:
-    places = np.flatnonzero(lines)
+def _extent(mask: np.ndarray, axis: int) -> slice:
+    places = np.flatnonzero(mask.any(axis=axis))
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)

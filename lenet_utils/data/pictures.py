@@ -7,7 +7,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from .._files import check_regular
-from .ink import FAINTEST, FAINTEST_SEEN, Found, find_digit
+
+if TYPE_CHECKING:  # SciPy takes a while to import: only with the first picture
+    from .ink import Found
 
 __all__ = ["Steps", "frame_picture", "prepare_digit"]
 
@@ -70,15 +72,19 @@ def prepare_digit(
 ) -> Tensor | Steps:
     """Bring a picture of one digit to the form of an MNIST image.
 
-    The picture's border shows its paper; ink is darker or lighter, whichever differs more. The
-    digit's bounding box is scaled to 20 pixels on its longer side, with anti-aliasing, and placed
-    in 28x28 so that its centre of mass lies in the middle (LeCun et al. 1998, preprint p. 10).
+    Paper may be of any colour, lit unevenly, ruled, or lie on a desk; ink is what differs from it
+    in brightness or colour, and more than the picture's noise does. Rules, frames, specks and the
+    paper's edge are left out. The digit's bounding box is scaled to 20 pixels on its longer side,
+    with anti-aliasing, and placed in 28x28 so that its centre of mass lies in the middle (LeCun et
+    al. 1998, preprint p. 10).
 
     Parameters
     ----------
     image
         A picture, or the path of one in any raster format Pillow reads, such as PNG, JPEG, TIFF or
         WebP; not EPS. Transparent means paper, white unless the ink is.
+    steps
+        Return `Steps`, with what each step saw, instead of the digit alone.
 
     Returns
     -------
@@ -92,9 +98,9 @@ def prepare_digit(
     TypeError
         If ``image`` is neither a path nor a Pillow picture.
     ValueError
-        If it is no picture, a blank one, one of specks alone, one of more than 20 million pixels or
-        65,535 on a side, or a JPEG of more than 1,000 scans (100 where it has 20 million pixels) or
-        100 million bytes.
+        If it is no picture, a blank one, one of specks alone, one of several digits side by side,
+        one of more than 20 million pixels (a JPEG file: 120 million) or 65,535 on a side, or a JPEG
+        of more than 1,000 scans (100 where it has 20 million pixels) or 100 million bytes.
 
     Examples
     --------
@@ -103,6 +109,8 @@ def prepare_digit(
     >>> prepare_digit(picture).count_nonzero(dim=0).max()  # 20 pixels high
     tensor(20)
     """
+    from .ink import find_digit
+
     picture = _open(image)
     found = find_digit(np.asarray(picture))
     digit = torch.from_numpy(_centre(_fit(_cut_out(found.digit), BOX)))
@@ -112,10 +120,13 @@ def prepare_digit(
 def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     """Bring a picture of anything but a digit to the form of a Fashion-MNIST image.
 
-    As `prepare_digit`, but the longer side fills all 28 pixels, and the middle of the bounding box
+    The picture's border shows its paper, and all that differs from it is the thing. As with
+    `prepare_digit`, it is scaled and placed, but the longer side fills all 28 pixels, and the middle of the bounding box
     lies in the middle (Xiao, Rasul and Vollgraf 2017, section 2).
     """
-    thing = _fit(_cut_out(_all_ink(_open(image))), FIELD)
+    from .ink import all_ink
+
+    thing = _fit(_cut_out(all_ink(np.asarray(_open(image).convert("L")))), FIELD)
     height, width = thing.shape
     field = np.zeros((FIELD, FIELD), dtype=np.uint8)
     row, column = (FIELD - height) // 2, (FIELD - width) // 2
@@ -160,11 +171,11 @@ def _check_size(picture: Image.Image, image: object) -> None:
     The size is known before unpacking.
     """
     count = picture.width * picture.height
-    is_jpeg = not isinstance(image, Image.Image) and picture.format in ("JPEG", "MPO")
+    is_jpeg = isinstance(image, (str, os.PathLike)) and picture.format in ("JPEG", "MPO")
     most = MOST_OF_CAMERAS if is_jpeg else MOST_PIXELS
     if not 0 < count <= most or max(picture.size) > LONGEST:
         raise ValueError(f"it has {picture.width} x {picture.height} pixels")
-    if is_jpeg:
+    if isinstance(image, (str, os.PathLike)) and is_jpeg:
         _check_scans(image, count)
         if count > MOST_PIXELS:
             side = math.isqrt(ENOUGH_PIXELS)
@@ -231,18 +242,6 @@ def _bytes(levels: np.ndarray) -> np.ndarray:
     elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0
     return np.round((levels.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
-
-
-def _all_ink(picture: Image.Image) -> np.ndarray:
-    """Return how much ink is at each pixel, 0 to 1, whichever of paper and ink is the darker."""
-    grey = np.asarray(picture.convert("L"), dtype=np.float32)
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(border)
-    ink = paper - grey if paper - grey.min() >= grey.max() - paper else grey - paper
-    strongest = ink.max()
-    if strongest < FAINTEST_SEEN:
-        raise ValueError("found nothing: the picture is blank, or too faint to tell from paper")
-    return np.where(ink < FAINTEST * strongest, 0, ink / strongest)
 
 
 def _fit(digit: np.ndarray, side: int) -> np.ndarray:

@@ -285,10 +285,16 @@ def some_strokes(seed):
 
 
 def test_fifty_drawings_are_prepared_as_python_does(page):
+    apart = 0
     for seed in range(50):
         result = page.evaluate(STROKE, some_strokes(seed))
         png = base64.b64decode(result["png"].partition(",")[2])
-        expected = prepare_digit(Image.open(io.BytesIO(png)))
+        try:
+            expected = prepare_digit(Image.open(io.BytesIO(png)))
+        except ValueError as refused:  # the page takes what is drawn as one digit, whatever it is
+            assert "several side by side" in str(refused)
+            apart += 1
+            continue
         found = torch.tensor(result["field"], dtype=torch.uint8).reshape(28, 28)
         torch.testing.assert_close(found.int(), expected.int(), atol=1, rtol=0)  # to rounding
         expected = found
@@ -296,6 +302,7 @@ def test_fifty_drawings_are_prepared_as_python_does(page):
         usual = scale(expected[None], -0.1, 1.175, 32)
         for values, wanted in zip(result["inputs"], (framed, usual, usual), strict=True):
             torch.testing.assert_close(torch.tensor(values), wanted.flatten(), atol=1e-6, rtol=0)
+    assert apart <= 3
 
 
 # --- Drawing -------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import gc
 import io
 import os
+import re
 import struct
 import warnings
 import zlib
@@ -290,10 +291,6 @@ test_what_cannot_be_right_is_refused = refusals(
             lambda: prepare_digit(np.zeros((28, 28), dtype=np.uint8)),
             "got ndarray; PIL.Image.open makes a picture of an open file, PIL.Image.froma",
         ),
-        "prepare up to 1": (
-            lambda: prepare_digit(Image.fromarray(np.eye(20, dtype=np.float32))),
-            "found no digit: .*; its values end at 1, where 255 is white: multiply them",
-        ),
         "prepare no pixels": (lambda: prepare_digit(Image.new("L", (0, 9))), "it has 0 x 9 pixels"),
         "prepare large": (
             lambda: prepare_digit(Image.new("1", (6000, 5001))),
@@ -314,7 +311,7 @@ def test_every_picture_becomes_a_digit_or_one_clear_error(grey, mode):
     try:
         digit = prepare_digit(picture)
     except ValueError as refused:
-        if "found no digit" in str(refused):
+        if re.match("found no (single )?digit", str(refused)):
             return
         raise
     assert (digit.shape, digit.dtype) == ((28, 28), torch.uint8)
@@ -334,6 +331,14 @@ def test_where_a_digit_stands_and_which_is_the_paper_does_not_matter(ink, top, l
     here, there = paper.copy(), paper.copy()
     here[10 : 10 + ink.shape[0], 10 : 10 + ink.shape[1]][ink] = 10
     there[top : top + ink.shape[0], left : left + ink.shape[1]][ink] = 10
-    expected = prepare_digit(Image.fromarray(here))
-    assert torch.equal(prepare_digit(Image.fromarray(there)), expected)
-    assert torch.equal(prepare_digit(Image.fromarray(255 - here)), expected)
+    expected = digit_or_refusal(here)
+    for page in (there, 255 - here):
+        found = digit_or_refusal(page)
+        assert found == expected if isinstance(found, str) else torch.equal(found, expected)
+
+
+def digit_or_refusal(page):
+    try:
+        return prepare_digit(Image.fromarray(page))
+    except ValueError as refused:  # strokes side by side, with a gap, are two digits
+        return str(refused)
