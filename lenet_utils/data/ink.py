@@ -17,6 +17,7 @@ BLANK = "found no digit: the picture is blank, or too faint to tell ink from pap
 FAINTEST = 0.1  # ink below this share of the darkest is paper, in a picture without noise
 HALF = 0.35  # and in a photograph: shadows, printed lines and compression are fainter
 NOISES = 5  # standard deviations of the paper that are no ink
+EVEN = 7  # of 255: paper that differs by less is of one colour
 SMALL_SIDE = 120  # pixels: at this size paper is looked at
 WIDEST_STROKE = 0.25  # of the picture's shorter side
 SPECK_AREA, SPECK_SIDE = 0.008, 0.05  # of the largest component's, and what is no part of a digit
@@ -154,13 +155,13 @@ def _is_exact(colours: np.ndarray, level: np.ndarray) -> bool:
 
 def _is_even(colours: np.ndarray, level: np.ndarray) -> bool:
     """Tell whether the border has one colour, but for ink that reaches it."""
-    small = (_small(colours.astype(np.float32))[0] - level).sum(axis=-1)
+    small = (_small(colours.astype(np.float32))[0] - level).mean(axis=-1)
     low, high = np.quantile(small, (0.005, 0.995))
-    if min(-low, high) > max(0.3 * max(-low, high), 3 * 7):  # lighter and darker: light and shadow
+    if min(-low, high) > max(0.3 * max(-low, high), EVEN):  # lighter and darker: light and shadow
         return False
     small = np.abs(small)
     edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    paper, ink = edge < 3 * 7, edge > 0.75 * np.quantile(small, 0.99)
+    paper, ink = edge < EVEN, edge > 0.75 * np.quantile(small, 0.99)
     return bool(paper.mean() > 0.5 and (paper | ink).mean() > 0.75)
 
 
@@ -233,7 +234,7 @@ def _enlarged(values: np.ndarray, shape: tuple[int, ...], factor: int) -> np.nda
 
 
 def _strongest(ink: np.ndarray) -> float:
-    return float(np.quantile(ink[:: max(1, len(ink) // 1000)], 0.9995))
+    return float(np.quantile(ink[:: max(1, len(ink) // 1000)], 0.9998))
 
 
 def _kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -> list[Part]:

@@ -121,8 +121,8 @@ def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     """Bring a picture of anything but a digit to the form of a Fashion-MNIST image.
 
     The picture's border shows its paper, and all that differs from it is the thing. As with
-    `prepare_digit`, it is scaled and placed, but the longer side fills all 28 pixels, and the middle of the bounding box
-    lies in the middle (Xiao, Rasul and Vollgraf 2017, section 2).
+    `prepare_digit`, it is scaled and placed, but the longer side fills all 28 pixels, and the
+    middle of the bounding box lies in the middle (Xiao, Rasul and Vollgraf 2017, section 2).
     """
     from .ink import all_ink
 

@@ -292,7 +292,8 @@ def test_fifty_drawings_are_prepared_as_python_does(page):
         try:
             expected = prepare_digit(Image.open(io.BytesIO(png)))
         except ValueError as refused:  # the page takes what is drawn as one digit, whatever it is
-            assert "several side by side" in str(refused)
+            if "several side by side" not in str(refused):
+                raise
             apart += 1
             continue
         found = torch.tensor(result["field"], dtype=torch.uint8).reshape(28, 28)
