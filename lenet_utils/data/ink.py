@@ -147,10 +147,11 @@ def _difference(colours: np.ndarray) -> tuple[bool, float, np.ndarray, np.ndarra
 
 def _is_exact(colours: np.ndarray, level: np.ndarray) -> bool:
     """Tell paper drawn on a screen from a photograph's, with noise or compression."""
-    band = np.bincount(colours[..., -1].ravel(), minlength=256)
+    band = np.ascontiguousarray(colours[..., -1])
     value = int(level[-1])
-    near = band[max(0, value - 3) : value + 4].sum() - band[value]
-    return bool(band[value] > max(0.1 * band.sum(), 5 * near))
+    exact = np.count_nonzero(band == value)
+    near = np.count_nonzero((band >= max(value - 3, 0)) & (band <= min(value + 3, 255))) - exact
+    return bool(exact > max(0.1 * band.size, 5 * near))
 
 
 def _is_even(colours: np.ndarray, level: np.ndarray) -> bool:
@@ -311,9 +312,9 @@ def _is_printed(part: Part, parts: np.ndarray) -> bool:
 
 def _sheet(parts: np.ndarray) -> np.ndarray | None:
     """Return the pixels of a component that is much too thick for a stroke, without its edge."""
-    labels = np.bincount(parts.ravel())
-    if len(labels) < 2:
+    if np.count_nonzero(parts) < 0.15 * parts.size:
         return None
+    labels = np.bincount(parts.ravel())
     label = int(labels[1:].argmax()) + 1
     if labels[label] < 0.15 * parts.size:
         return None
