@@ -149,8 +149,10 @@ def _is_exact(colours: np.ndarray, level: np.ndarray) -> bool:
     """Tell paper drawn on a screen from a photograph's, with noise or compression."""
     band = np.ascontiguousarray(colours[..., -1])
     value = int(level[-1])
-    exact = np.count_nonzero(band == value)
-    near = np.count_nonzero((band >= max(value - 3, 0)) & (band <= min(value + 3, 255))) - exact
+    exact = int(np.count_nonzero(band == value))
+    near = (
+        int(np.count_nonzero((band >= max(value - 3, 0)) & (band <= min(value + 3, 255)))) - exact
+    )
     return bool(exact > max(0.1 * band.size, 5 * near))
 
 
