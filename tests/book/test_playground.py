@@ -303,7 +303,7 @@ def test_fifty_drawings_are_prepared_as_python_does(page):
         usual = scale(expected[None], -0.1, 1.175, 32)
         for values, wanted in zip(result["inputs"], (framed, usual, usual), strict=True):
             torch.testing.assert_close(torch.tensor(values), wanted.flatten(), atol=1e-6, rtol=0)
-    assert apart <= 3
+    assert apart == 0
 
 
 # --- Drawing -------------------------------------------------------------------------------------
