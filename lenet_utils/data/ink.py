@@ -23,7 +23,7 @@ WIDEST_STROKE = 0.25  # of the picture's shorter side
 SPECK_AREA, SPECK_SIDE = 0.008, 0.05  # of the largest component's, and what is no part of a digit
 SMALLEST = 0.01  # of the picture's longer side: what is smaller is no digit in it
 SHEET = 0.1  # of the longer side: the half-width of what is no stroke, but paper on a desk
-TALL, GAP = 0.7, 0.2  # of the tallest part: what is a digit beside another, not a stroke of the same
+TALL, GAP = 0.7, 0.2  # of the tallest part: a digit beside another, not a stroke of the same one
 LEAST_FILLED = 0.85  # of the rectangle around a sheet; of the one around an ellipse, 0.785
 
 
