@@ -71,6 +71,9 @@ MENDED_HTML = {
     "<th></th>": "<td></td>",
     # The same in a table written in Markdown.
     '<th class="head"><p></p></th>': "<td></td>",
+    # The same in a list-table with a column of row labels.
+    '<th class="head stub"></th>': "<td></td>",
+    '<th class="head stub"><p></p></th>': "<td></td>",
     # myst-nb names its folded cells otherwise than they read ("Show code cell source").
     '<summary aria-label="Toggle hidden content">': "<summary>",
     # Sphinx puts entries of a role that ARIA has withdrawn into the list of references.

@@ -125,7 +125,8 @@ def _difference(colours: np.ndarray) -> tuple[bool, float, np.ndarray, np.ndarra
     apart = 1
     if min(ink.shape) > 100:
         ink, apart = ndimage.gaussian_filter(ink, 0.8), 4
-    noise = 1.05 * float(np.median(np.abs(ink[apart:] - ink[:-apart]), axis=None))
+    differences = np.abs(ink[apart:] - ink[:-apart])
+    noise = 1.05 * float(np.median(differences)) if differences.size else 0.0
     return False, noise, paper, ink
 
 
