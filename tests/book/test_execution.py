@@ -263,7 +263,7 @@ def test_a_cell_that_never_ends_or_ends_its_kernel_is_named(tmp_path, cells, tim
         metadata={"execution": {"timeout": timeout}},
     )
     run = kernels.Run(notebook, tmp_path, timeout=2, allow_errors=False, environment=os.environ)
-    with ThreadPoolExecutor(1) as pool:  # as in a build; a browser test leaves a loop in this thread
+    with ThreadPoolExecutor(1) as pool:  # as in a build; browsers' tests leave a loop in this one
         failure = pool.submit(run.execute).result()
     assert failure.cell == len(cells) - 1
     assert said in failure.error

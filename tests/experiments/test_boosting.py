@@ -81,12 +81,12 @@ def first_of(stream):
 
 test_what_cannot_be_right_is_refused = refusals(
     {
-        "boosted none": (lambda: Boosted([]), "images of one size and number of channels, got sizes of none"),
+        "boosted none": (lambda: Boosted([]), "and number of channels, got sizes of none"),
         "boosted kind": (
             lambda: Boosted([nn.ReLU()]),
             r"each network must be .* ReLU; such as LeNet4",
         ),
-        "boosted sizes": (lambda: Boosted([LeNet1(), LeNet4()]), r"number of channels, got sizes \[28, 32\]"),
+        "boosted sizes": (lambda: Boosted([LeNet1(), LeNet4()]), r"of channels, got sizes \[28, 32\]"),
         "distorted kind": (
             lambda: first_of(distorted_forever(IMAGES, 0)),
             "digits must be .* Tensor",
