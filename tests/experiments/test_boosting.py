@@ -86,7 +86,7 @@ test_what_cannot_be_right_is_refused = refusals(
             lambda: Boosted([nn.ReLU()]),
             r"each network must be .* ReLU; such as LeNet4",
         ),
-        "boosted sizes": (lambda: Boosted([LeNet1(), LeNet4()]), r"of channels, got sizes \[28, 32\]"),
+        "boosted sizes": (lambda: Boosted([LeNet1(), LeNet4()]), r"channels, got sizes \[28, 32\]"),
         "distorted kind": (
             lambda: first_of(distorted_forever(IMAGES, 0)),
             "digits must be .* Tensor",
