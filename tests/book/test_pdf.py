@@ -10,6 +10,7 @@ from building import CHAPTERS, HTML, ROOT, build, write_page
 from printing import make_pdf
 from pypdf import PdfReader
 
+LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"})
 ONE_PAGE = ROOT / "_build" / "singlehtml" / "book" / "intro.html"
 
 
@@ -28,7 +29,7 @@ def pdf(browser, one_page):
 @pytest.fixture(scope="module")
 def pages(pdf) -> list[str]:
     """The text of each page, with single blanks; ligatures are one character in the PDF."""
-    texts = [page.extract_text().replace("ﬁ", "fi").replace("ﬀ", "ff") for page in pdf.pages]
+    texts = [page.extract_text().translate(LIGATURES) for page in pdf.pages]
     return [re.sub(r"\s+", " ", text) for text in texts]
 
 
@@ -129,7 +130,7 @@ def test_solutions_are_printed_and_links_lead_somewhere(pdf, pages):
 
 
 def test_the_welcome_page_links_the_printed_book_while_it_is_there(small_book):
-    write_page(small_book, "## How to read it\n\n- **Numbers** are computed.")
+    write_page(small_book, "(ways-to-read)=\n## Ways\n\n- **Numbers** are computed.")
     printed = small_book / "_build" / "pdf" / "book.pdf"
     html = small_book / "_build" / "html"
 
