@@ -648,8 +648,8 @@ def test_the_small_panel_works_by_keyboard(open_page):
     assert page.evaluate("document.activeElement.closest('.lenet-panel') === null")
 
 
-def test_the_small_panel_is_for_everyone(open_page):
-    page = open_page("small")
+def fits_in_light_dark_and_on_a_phone(page):
+    """Loaded once; then the reader turns on the dark, and takes a phone."""
     says(page, "reads a 7")
     fits(page, DESK)
     page.emulate_media(color_scheme="dark")
@@ -657,6 +657,11 @@ def test_the_small_panel_is_for_everyone(open_page):
     page.wait_for_function(STILL)
     fits(page, DESK, COLOUR_RULES)
     fits(page, PHONE, PHONE_RULES)
+
+
+def test_the_small_panel_is_for_everyone(open_page):
+    page = open_page("small")
+    fits_in_light_dark_and_on_a_phone(page)
     fits(page, {"width": 320, "height": 256}, PHONE_RULES)
     stand_in = page.get_by_text("The stand-in of the small one.")
     assert not stand_in.is_visible()
@@ -905,14 +910,7 @@ def fits(page, size, rules=None):
 
 
 def test_it_fits_and_can_be_read_by_everyone(page):
-    """Loaded once; then the reader turns on the dark, and takes a phone."""
-    says(page, "reads a 7")
-    fits(page, DESK)
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_selector("html[data-theme=dark]")
-    page.wait_for_function(STILL)
-    fits(page, DESK, COLOUR_RULES)
-    fits(page, PHONE, PHONE_RULES)
+    fits_in_light_dark_and_on_a_phone(page)
 
 
 @pytest.mark.long

@@ -1,7 +1,6 @@
 """The recorded results are complete, come from this code, and grow without ever being spoilt."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import activations
@@ -21,13 +20,7 @@ RESULTS = ["train_errors", "validation_errors", "test_errors", "parameters", "se
 TOLERANCE = 0.25
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in the recorded runs; the caller's number is given back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Networks with and without shared weights: the layer, the plan, and what is recorded."""
 
-from collections.abc import Iterator
-
 import few_numbers
 import pandas as pd
 import pytest
@@ -17,13 +15,7 @@ ORIGIN = ["python", "torch", "processor", "cores", "threads", "commit"]
 TOLERANCE = 0.25  # as in test_experiments: other processors add in another order
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in the recorded runs; the caller's number is given back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

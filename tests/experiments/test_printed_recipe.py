@@ -1,7 +1,5 @@
 """LeNet-5 with the printed start and rates: what differs between the runs, and what is recorded."""
 
-from collections.abc import Iterator
-
 import pandas as pd
 import printed_recipe
 import pytest
@@ -15,13 +13,7 @@ from lenet_utils.training import PUBLISHED_RATES
 RUN = ["variant", "seed"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As in the recorded runs; the caller's number is given back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
