@@ -174,6 +174,15 @@ def half_trained(folder):
     return path
 
 
+def damaged(content, seed, count):
+    """Yield each damage in turn, and what writes the damaged bytes to a path."""
+    draw = random.Random(seed)
+    for i in range(count):
+        damage = DAMAGES[i % len(DAMAGES)]
+        changed = damage(draw, content)
+        yield damage.__name__, lambda path, changed=changed: path.write_bytes(changed)
+
+
 def altered_checkpoints(folder):
     """Yield what each is called, and what writes it to a path."""
     path = half_trained(folder)
@@ -182,11 +191,7 @@ def altered_checkpoints(folder):
         yield name, lambda path, changed=changed: write_tensors(changed, path, notes)
     for name, changed in note_changes(notes):
         yield name, lambda path, changed=changed: write_tensors(tensors, path, changed)
-    draw = random.Random(1)
-    for i in range(320):
-        damage = DAMAGES[i % len(DAMAGES)]
-        changed = damage(draw, content)
-        yield damage.__name__, lambda path, changed=changed: path.write_bytes(changed)
+    yield from damaged(content, seed=1, count=320)
 
 
 def altered_weights(folder):
@@ -196,11 +201,7 @@ def altered_weights(folder):
     content, tensors = path.read_bytes(), load_file(path)
     for name, changed in tensor_changes(tensors):
         yield name, lambda path, changed=changed: write_tensors(changed, path, NOTES)
-    draw = random.Random(2)
-    for i in range(240):
-        damage = DAMAGES[i % len(DAMAGES)]
-        changed = damage(draw, content)
-        yield damage.__name__, lambda path, changed=changed: path.write_bytes(changed)
+    yield from damaged(content, seed=2, count=240)
 
 
 def judged(name, act, expected, path):
