@@ -1,6 +1,6 @@
 """Training, and what is measured of it: the loop, the papers' optimiser, evaluation, seeds."""
 
-from .comparison import Difference, difference, paired_difference, student_t
+from .comparison import Difference, difference, paired_difference, student_t, told_apart
 from .curvature import diagonal_curvature
 from .evaluation import Evaluation, evaluate
 from .fitting import automatic_device, fit
@@ -40,4 +40,5 @@ __all__ = [
     "published_recipe",
     "published_schedule",
     "student_t",
+    "told_apart",
 ]

@@ -119,43 +119,6 @@ def in_rows(shape: tuple[int, ...], between: int, pitch: int) -> Cells:
     return between * maps[:, None, None] + pitch * rows[:, None] + columns
 
 
-def _parted(plan: Plan, stride: int) -> tuple[Cells, int]:
-    """Part each map into stride x stride ones; return where each begins, and their pitch."""
-    if stride == 1:
-        begin, between, pitch = plan.in_maps()
-        return (begin + between * np.arange(len(plan.view)))[:, None, None], pitch
-    maps, rows, columns = plan.view.shape
-    nothing = _constant(plan, 0.0)
-    sides = ((0, 0), (0, -rows % stride), (0, -columns % stride))
-    view = np.pad(plan.view, sides, constant_values=nothing)
-    view = view.reshape(maps, view.shape[1] // stride, stride, -1, stride)
-    view = plan.move(view.transpose(0, 2, 4, 1, 3))  # (maps, stride, stride, rows, columns)
-    return view[..., 0, 0], view.shape[-1]
-
-
-def _kernels(
-    plan: Plan, size: int, stride: int, pitch: int, reach: int, number: int
-) -> tuple[Cells, dict[tuple[int, int], tuple[int, int, int]], int]:
-    """Say where the weights of each kernel lie, part by part, each filled up to whole groups.
-
-    Returns their places, for each part its begin in the kernel and in the taps and its groups, and
-    the length of a kernel. What fills up is 0 and has the rate 0.
-    """
-    places, phases, count = np.zeros((size, size), np.int64), {}, 0
-    tap = sum(some.shape[1] for some in plan.taps)
-    for a in range(min(stride, size)):
-        for b in range(min(stride, size)):
-            ys, xs = np.arange(a, size, stride), np.arange(b, size, stride)
-            taps = np.add.outer(pitch * (ys // stride), xs // stride).reshape(-1)
-            groups = -(-taps.size // TAPS)
-            places[np.ix_(ys, xs)] = count + np.arange(taps.size).reshape(len(ys), len(xs))
-            phases[a, b] = (count, tap + count, groups)
-            taps = np.pad(taps, (0, groups * TAPS - taps.size))
-            plan.taps.append(np.stack([taps, reach - taps]))
-            count += taps.size
-    return places + count * np.arange(number)[:, None, None], phases, count
-
-
 def _full(plan: Plan, layer: nn.Linear) -> None:
     _check_view(plan, layer, 1, layer.in_features)
     plan.view = _dense(plan, layer.weight, layer.bias)

@@ -1,12 +1,14 @@
 """Intervals over seeds, beside SciPy's."""
 
 import re
+from functools import partial
+from itertools import takewhile
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from lenet_utils.training import Difference, difference, paired_difference, student_t
+from lenet_utils.training import Difference, difference, paired_difference, student_t, told_apart
 
 
 @pytest.mark.parametrize("freedom", [1, 1.7, 2, 4, 9, 30, 1_000, 1e6])
@@ -49,6 +51,26 @@ def test_pairs_know_more_where_seeds_share_something():
     assert not difference(a, b).is_told_apart
 
 
+@pytest.mark.parametrize("compare", [paired_difference, difference])
+def test_several_are_told_apart_by_holms_rule(compare):
+    pairs = {shift: (seeds(6, shift, seed=shift), seeds(6, seed=9)) for shift in range(6)}
+    test = (
+        stats.ttest_rel
+        if compare is paired_difference
+        else partial(stats.ttest_ind, equal_var=False)
+    )
+    p = {shift: test(*pair).pvalue for shift, pair in pairs.items()}
+    # As textbooks have it: the smallest p beside 0.05 / m, the next beside 0.05 / (m - 1), ...
+    ranked = sorted(p, key=p.get)
+    kept = list(takewhile(lambda s: p[s] < 0.05 / (len(p) - ranked.index(s)), ranked))
+    assert 0 < len(kept) < len(pairs)
+    assert sorted(told_apart(pairs, compare)) == sorted(kept)
+
+
+def test_of_none_none_is_told_apart():
+    assert told_apart({}) == []
+
+
 def test_what_never_varies_has_no_width():
     assert difference([3, 3], [1, 1, 1]) == paired_difference([3, 3], [1, 1]) == (2, 2, 2)
 
@@ -80,6 +102,7 @@ def test_the_verdict_may_have_words_of_its_own():
         (lambda: paired_difference([1], [2]), "first must be numbers of two seeds or more"),
         (lambda: paired_difference([1, 2], [2, 1, 0]), "must be pairs, got 2 and 3 numbers"),
         (lambda: difference([1, 2], [1, float("nan")]), "second must be finite numbers"),
+        (lambda: told_apart({"a": ([1, 2], [3, 4])}, risk=5), "risk must be between 0 and 1"),
         (lambda: difference([[1, 2], [3, 4]], [1, 2]), "first must be numbers of two seeds"),
     ],
 )
