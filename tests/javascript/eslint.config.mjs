@@ -3,8 +3,9 @@ import js from "@eslint/js";
 
 const browser = [
   ...["atob", "Blob", "clearTimeout", "document", "HTMLLIElement", "ImageData"],
-  ...["IntersectionObserver", "location", "MutationObserver", "setTimeout", "URL"],
-  ...["URLSearchParams", "window", "lenet"],
+  ...["IntersectionObserver", "location", "MessageChannel", "MutationObserver", "performance"],
+  ...["postMessage", "self", "setTimeout", "URL", "URLSearchParams", "WebAssembly", "window"],
+  ...["Worker", "lenet"],
 ];
 
 export default [

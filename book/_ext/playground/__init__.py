@@ -26,7 +26,8 @@ from sphinx.util.typing import ExtensionMetadata
 KINDS = ("draw", "layers", "connections", "small")
 # In the order in which they need each other.
 SCRIPTS = (
-    *("preparation", "network", "tiles", "controls", "canvas"),
+    *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
+    *("making", "learning", "listening", "trainer", "tiles", "controls", "canvas", "data/kernels"),
     *("steps", "views", "answer", "small", "inspector", "figures", "panel", "data/digits"),
 )
 FOLDER = "playground"
@@ -96,7 +97,8 @@ def version(app: Sphinx) -> str:
 def made_from(app: Sphinx) -> str:
     """Return a text that is another one when the scripts, or what writes the data, changed."""
     scripts = (Path(__file__).parents[2] / "_static" / FOLDER).glob("*.js")
-    digest = sha256(b"".join(script.read_bytes() for script in sorted(scripts))).hexdigest()
+    files = [*sorted(scripts), Path(__file__).with_name("kernels.wasm")]
+    digest = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return f"{package_digest(Path(app.srcdir))} {app.config.extension_sources} {digest}"
 
 

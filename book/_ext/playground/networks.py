@@ -28,14 +28,16 @@ from lenet_utils import (
     load_mnist,
 )
 from lenet_utils._files import atomic_path
-from lenet_utils.models import CODE_SHAPE, kind_of, layer_label, read_metadata
+from lenet_utils.models import C3_TABLE, CODE_SHAPE, kind_of, layer_label, read_metadata
 from lenet_utils.models.base import WEIGHTS
 from lenet_utils.models.layer_kinds import known_parts
+from lenet_utils.training import PUBLISHED_RATES
 from lenet_utils.visualization import COLORS
 from lenet_utils.visualization.maps import SIGNED
 
 EXAMPLES = 5  # of each class
 MISTAKES = 10  # of each network
+KERNELS = Path(__file__).with_name("kernels.wasm")
 STEPS = 2**15 - 1  # from 0 to a tensor's largest weight
 
 
@@ -67,7 +69,7 @@ OFFERED = {
 
 
 def write_scripts(folder: Path) -> None:
-    """Write into ``folder`` one script for each network, and one for the digits and colours."""
+    """Write into ``folder`` a script for each network, one for the kernels, one for the rest."""
     mistakes: list[int] = []
     for key, network in OFFERED.items():
         described = describe(network)
@@ -76,12 +78,15 @@ def write_scripts(folder: Path) -> None:
     shared = {
         "bitmap": dict(zip(("rows", "columns"), CODE_SHAPE, strict=True)),
         "codes": digit_codes().int().tolist(),
+        "published": {"table": C3_TABLE, "rates": PUBLISHED_RATES},
         "colors": COLORS,
         "titles": {key: network.title for key, network in OFFERED.items()},
         "signed": _base64(signed_colors()),
         **digits(mistakes),
     }
     _write(folder / "digits.js", f"Object.assign(lenet, {_json(shared)});")
+    kernels = base64.b64encode(KERNELS.read_bytes()).decode("ascii")
+    _write(folder / "kernels.js", f"lenet.compiledKernels = {json.dumps(kernels)};")
 
 
 # --- Networks ------------------------------------------------------------------------------------
