@@ -4,8 +4,8 @@ import js from "@eslint/js";
 const browser = [
   ...["atob", "Blob", "clearTimeout", "document", "HTMLLIElement", "ImageData"],
   ...["IntersectionObserver", "location", "MessageChannel", "MutationObserver", "performance"],
-  ...["postMessage", "self", "setTimeout", "URL", "URLSearchParams", "WebAssembly", "window"],
-  ...["Worker", "lenet"],
+  ...["postMessage", "self", "setTimeout", "TextDecoder", "TextEncoder", "URL"],
+  ...["URLSearchParams", "WebAssembly", "window", "Worker", "lenet"],
 ];
 
 export default [

@@ -27,7 +27,8 @@ KINDS = ("draw", "layers", "connections", "small")
 # In the order in which they need each other.
 SCRIPTS = (
     *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
-    *("making", "learning", "listening", "trainer", "tiles", "controls", "canvas", "data/kernels"),
+    *("making", "learning", "listening", "trainer", "sha256", "safetensors", "weights"),
+    *("data/kernels", "tiles", "controls", "canvas"),
     *("steps", "views", "answer", "small", "inspector", "figures", "panel", "data/digits"),
 )
 FOLDER = "playground"

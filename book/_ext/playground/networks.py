@@ -69,7 +69,7 @@ OFFERED = {
 
 
 def write_scripts(folder: Path) -> None:
-    """Write into ``folder`` a script for each network, one for the kernels, one for the rest."""
+    """Write into ``folder`` a script for each network, one for the kernels, and one for the rest."""
     mistakes: list[int] = []
     for key, network in OFFERED.items():
         described = describe(network)
@@ -77,16 +77,28 @@ def write_scripts(folder: Path) -> None:
         _write(folder / f"{key}.js", f"lenet.addNetwork({json.dumps(key)}, {_json(described)});")
     shared = {
         "bitmap": dict(zip(("rows", "columns"), CODE_SHAPE, strict=True)),
-        "codes": digit_codes().int().tolist(),
-        "published": {"table": C3_TABLE, "rates": PUBLISHED_RATES},
+        **published(),
         "colors": COLORS,
         "titles": {key: network.title for key, network in OFFERED.items()},
         "signed": _base64(signed_colors()),
         **digits(mistakes),
     }
     _write(folder / "digits.js", f"Object.assign(lenet, {_json(shared)});")
-    kernels = base64.b64encode(KERNELS.read_bytes()).decode("ascii")
-    _write(folder / "kernels.js", f"lenet.compiledKernels = {json.dumps(kernels)};")
+    write_kernels(folder)
+
+
+def write_kernels(folder: Path) -> None:
+    """Write the compiled kernels into ``folder``."""
+    text = base64.b64encode(KERNELS.read_bytes()).decode("ascii")
+    _write(folder / "kernels.js", f"lenet.compiledKernels = {json.dumps(text)};")
+
+
+def published() -> dict[str, Any]:
+    """Return what a new network and its training take from the paper."""
+    return {
+        "codes": digit_codes().int().tolist(),
+        "published": {"table": C3_TABLE, "rates": PUBLISHED_RATES},
+    }
 
 
 # --- Networks ------------------------------------------------------------------------------------

@@ -122,6 +122,7 @@
 
   /* A LeNet-5's tensors under the names that they have in PyTorch, with their shapes. */
   function tensorsOf(network) {
+    lenet.planOf(network); // from now on the tensors are where they stay
     let from = 0;
     return network.layers.flatMap((layer) =>
       lenet.TENSORS[layer.kind].map((own) => {
