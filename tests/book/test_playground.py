@@ -10,6 +10,7 @@ import pytest
 import torch
 from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
 from building import CHAPTERS, HTML, ROOT, build, long, start_book
+from pen import ink_of
 from PIL import Image
 from playground import networks
 from playground.networks import OFFERED
@@ -264,10 +265,11 @@ STROKE = """async (strokes) => {
         for (const point of others) drawing.extend(point);
         drawing.lift();
     }
-    const { field } = lenet.prepare(drawing.opacity(), lenet.SIDE, lenet.SIDE);
+    const { field } = lenet.prepare(drawing.sheet.ink, lenet.SIDE, lenet.SIDE);
     const inputs = Object.keys(lenet.titles)
         .map((key) => [...lenet.networkInput(lenet.networks[key], field).values]);
-    return { png: drawing.canvas.toDataURL(), field: [...field], inputs };
+    const kept = strokes.map((_, i) => drawing.deeds.at(i - strokes.length).points);
+    return { png: drawing.canvas.toDataURL(), kept, field: [...field], inputs };
 }"""
 
 
@@ -284,11 +286,21 @@ def some_strokes(seed):
     ]
 
 
-def test_fifty_drawings_are_prepared_as_python_does(page):
+def as_pairs(strokes):
+    return [[(point["x"], point["y"]) for point in stroke] for stroke in strokes]
+
+
+def test_fifty_drawings_are_inked_and_prepared_as_python_does(page):
+    """The ink to the last bit, where the pen was to a sixteenth of a pixel."""
     apart = 0
     for seed in range(50):
-        result = page.evaluate(STROKE, some_strokes(seed))
+        strokes = some_strokes(seed)
+        result = page.evaluate(STROKE, strokes)
+        for drawn, kept in zip(as_pairs(strokes), as_pairs(result["kept"]), strict=True):
+            np.testing.assert_allclose(kept, drawn, rtol=0, atol=1 / 16)
         png = base64.b64decode(result["png"].partition(",")[2])
+        shown = np.asarray(Image.open(io.BytesIO(png)))[..., 3]
+        np.testing.assert_array_equal(shown, ink_of(as_pairs(result["kept"])))
         try:
             expected = prepare_digit(Image.open(io.BytesIO(png)))
         except ValueError as refused:  # the page takes what is drawn as one digit, whatever it is

@@ -28,7 +28,7 @@ KINDS = ("draw", "layers", "connections", "small")
 SCRIPTS = (
     *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
     *("making", "learning", "listening", "trainer", "sha256", "safetensors", "weights"),
-    *("data/kernels", "tiles", "controls", "canvas"),
+    *("data/kernels", "tiles", "controls", "pen", "canvas"),
     *("steps", "views", "answer", "small", "inspector", "figures", "panel", "data/digits"),
 )
 FOLDER = "playground"

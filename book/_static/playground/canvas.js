@@ -1,15 +1,16 @@
-/* The paper: a canvas on which one draws with mouse, finger, pen or keyboard.
+/* The paper, on which one draws with mouse, finger, pen or keyboard.
 
    What was done is kept as a list of deeds: a stroke, an example put on the paper, a clean sheet.
    Undo drops the last one and does the others again. The first stroke after an example begins a
-   new drawing; undone, it leaves the example. */
+   new drawing; undone, it leaves the example. The ink is on a sheet of bytes, where pen.js puts it,
+   and nobody reads the canvas, which shows it. */
 (function () {
   "use strict";
   const lenet = (window.lenet = window.lenet || {});
 
   // The size it is shown at stands in playground.css, at .lenet-drawing.
-  const SIDE = 280; // pixels of the paper
-  const PEN = 22; // width of a stroke: about two pixels once the digit is 20 pixels high
+  const { SIDE } = lenet;
+  const WHOLE = { left: 0, top: 0, width: SIDE, height: SIDE };
   const STEP = 10; // how far an arrow key moves the pen; with Shift a fifth of it
   const PALM = 2000; // milliseconds after a pen was there in which a hand at rest draws nothing
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -41,7 +42,9 @@
       this.invitation.textContent = "draw a digit here";
       this.holder = lenet.element("div", { class: "lenet-sheet" });
       this.holder.append(this.canvas, this.cursor, this.invitation);
-      this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+      this.context = this.canvas.getContext("2d");
+      this.sheet = new lenet.Sheet();
+      this.picture = this.context.createImageData(SIDE, SIDE); // black; its opacity is the ink
       this.listen();
       this.showPen();
     }
@@ -140,17 +143,19 @@
     // --- Deeds -------------------------------------------------------------------------------
 
     begin(point) {
-      if (this.example()) this.wipe();
-      this.stroke = { points: [point] };
+      if (this.example()) this.show(WHOLE);
+      const first = lenet.snap(point);
+      this.stroke = { points: [first] };
       this.deeds.push(this.stroke);
       this.invitation.hidden = true;
-      this.dot(point);
+      this.show(this.sheet.draw(first, first));
       this.changed();
     }
 
     extend(point) {
-      this.segment(this.stroke.points.at(-1), point);
-      this.stroke.points.push(point);
+      const next = lenet.snap(point);
+      this.show(this.sheet.draw(this.stroke.points.at(-1), next));
+      this.stroke.points.push(next);
     }
 
     /* Put one of MNIST's digits, 28 x 28 bytes, on a clean sheet. */
@@ -177,13 +182,13 @@
 
     redo() {
       const last = this.deeds.findLastIndex((deed) => !deed.points);
-      this.wipe();
       this.invitation.hidden = last < this.deeds.length - 1;
-      if (this.example()) this.enlarge(this.example());
+      this.sheet.wipe();
       for (const { points } of this.deeds.slice(last + 1)) {
-        this.dot(points[0]);
-        points.slice(1).forEach((point, i) => this.segment(points[i], point));
+        points.forEach((point, i) => this.sheet.draw(points[Math.max(0, i - 1)], point));
       }
+      this.show(WHOLE);
+      if (this.example()) this.enlarge(this.example());
       this.changed();
     }
 
@@ -198,22 +203,14 @@
 
     // --- Ink ---------------------------------------------------------------------------------
 
-    wipe() {
-      this.context.clearRect(0, 0, SIDE, SIDE);
-    }
-
-    dot({ x, y }) {
-      this.context.beginPath();
-      this.context.arc(x, y, PEN / 2, 0, 2 * Math.PI);
-      this.context.fill();
-    }
-
-    segment(from, to) {
-      Object.assign(this.context, { lineWidth: PEN, lineCap: "round", strokeStyle: "black" });
-      this.context.beginPath();
-      this.context.moveTo(from.x, from.y);
-      this.context.lineTo(to.x, to.y);
-      this.context.stroke();
+    /* Show what is in a box of the sheet, and nothing else there. */
+    show({ left, top, width, height }) {
+      for (let row = top; row < top + height; row++) {
+        for (let place = row * SIDE + left; place < row * SIDE + left + width; place++) {
+          this.picture.data[4 * place + 3] = this.sheet.ink[place];
+        }
+      }
+      this.context.putImageData(this.picture, 0, 0, left, top, width, height);
     }
 
     enlarge(pixels) {
@@ -223,15 +220,7 @@
       small.getContext("2d").putImageData(image, 0, 0);
       this.context.drawImage(small, 0, 0, SIDE, SIDE);
     }
-
-    /* How much ink there is, 0 to 255 for each pixel, row by row. */
-    opacity() {
-      const { data } = this.context.getImageData(0, 0, SIDE, SIDE);
-      const opacity = new Uint8Array(SIDE * SIDE);
-      for (let i = 0; i < opacity.length; i++) opacity[i] = data[4 * i + 3];
-      return opacity;
-    }
   }
 
-  Object.assign(lenet, { ARROWS, Drawing, SIDE });
+  Object.assign(lenet, { ARROWS, Drawing });
 })();

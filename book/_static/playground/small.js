@@ -70,7 +70,7 @@
       const example = this.drawing.example();
       const prepared = example
         ? null
-        : lenet.prepare(this.drawing.opacity(), lenet.SIDE, lenet.SIDE);
+        : lenet.prepare(this.drawing.sheet.ink, lenet.SIDE, lenet.SIDE);
       const field = example ?? prepared?.field ?? null;
       const blank = new Uint8Array(lenet.FIELD ** 2);
       const input = lenet.networkInput(this.network, field ?? blank, shift);
