@@ -19,6 +19,7 @@ SLOW = {
     "test_brand",
     "test_builds",
     "test_compiled",
+    "test_engines",
     "test_execution",
     "test_experiments",
     "test_formulas",

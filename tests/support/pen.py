@@ -1,13 +1,31 @@
-"""The playground's pen once more, in NumPy: what its bytes are compared with."""
+"""The playground's pen once more, in NumPy: its bytes are compared with it, over some strokes."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["PEN", "SIDE", "ink_of"]
+__all__ = ["as_pairs", "ink_of", "some_strokes"]
 
 SIDE, PEN = 280, 22  # pixels
 Stroke = Sequence[tuple[float, float]]
+Points = list[list[dict[str, float]]]  # the strokes as the page has them
+
+
+def some_strokes(seed: int) -> Points:
+    """Return one to three strokes anywhere, even dots and lines along the edge."""
+    random = np.random.default_rng(seed)
+    centre, reach = random.uniform(0, 280, 2), random.uniform(0, 200)
+    return [
+        [
+            dict(zip("xy", (centre + random.uniform(-reach, reach, 2)).clip(0, 280), strict=True))
+            for _ in range(random.integers(1, 9))
+        ]
+        for _ in range(random.integers(1, 4))
+    ]
+
+
+def as_pairs(strokes: Points) -> list[list[tuple[float, float]]]:
+    return [[(point["x"], point["y"]) for point in stroke] for stroke in strokes]
 
 
 def ink_of(strokes: Sequence[Stroke]) -> np.ndarray:

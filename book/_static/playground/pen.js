@@ -2,7 +2,7 @@
 
    A canvas would draw each stroke a little differently in every browser, and some give back other
    pixels than they were given. Here the same points make the same bytes everywhere: these are sums
-   and products of eighths, which are exact, one square root and one division, which every engine
+   and products of quarters, which are exact, one square root and one division, which every engine
    rounds alike, and a rounding to whole numbers. */
 (function () {
   "use strict";
@@ -10,11 +10,12 @@
 
   const SIDE = 280; // pixels of the paper
   const PEN = 22; // width of a stroke: about two pixels once the digit is 20 pixels high
-  const PLACES = 8; // in a pixel, each way: a pen is at one of them
+  const PLACES = 4; // in a pixel, each way: a pen is at one of them, on the paper or around it
 
   /* The place of a pen that is nearest to a point. */
   function snap({ x, y }) {
-    return { x: Math.round(x * PLACES) / PLACES, y: Math.round(y * PLACES) / PLACES };
+    const place = (from) => lenet.clamp(Math.round(from * PLACES) / PLACES, -SIDE, 2 * SIDE);
+    return { x: place(x), y: place(y) };
   }
 
   /* How far the pixel's centre, `right` and `down` of where a line begins, is from the line, which
@@ -66,5 +67,5 @@
     return { left, top, width: end(from.x, to.x) - left, height: end(from.y, to.y) - top };
   }
 
-  Object.assign(lenet, { SIDE, Sheet, snap });
+  Object.assign(lenet, { PLACES, SIDE, Sheet, snap });
 })();
