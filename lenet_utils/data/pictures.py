@@ -110,10 +110,11 @@ def prepare_digit(
     tensor(20)
     """
     from .ink import find_digit
+    from .strokes import thinned
 
     picture = _open(image)
     found = find_digit(np.asarray(picture))
-    digit = torch.from_numpy(_centre(_fit(_cut_out(found.digit), BOX)))
+    digit = torch.from_numpy(_centre(_fit(_cut_out(thinned(_cut_out(found.digit))), BOX)))
     return Steps(np.asarray(picture), found, digit) if steps else digit
 
 
