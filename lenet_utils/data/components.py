@@ -7,13 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["SMALL_SIDE", "Part", "kept", "sheet_of"]
+__all__ = ["SMALL_SIDE", "Part", "kept", "reach_across", "sheet_of"]
 
 SMALL_SIDE = 120  # pixels: at this size paper is looked at
 SPECK_AREA, SPECK_SIDE = 0.008, 0.05  # of the largest component's, and what is no part of a digit
 SMALLEST = 0.01  # of the picture's longer side: what is smaller is no digit in it
 SHEET = 0.1  # of the longer side: the half-width of what is no stroke, but paper on a desk
 TALL, GAP = 0.7, 0.2  # of the tallest part: a digit beside another, not a stroke of the same one
+DIGIT = 0.15  # of the picture's shorter side: what may be the digit if all else is at the border
+SMALL, APART = (
+    0.3,
+    0.25,
+)  # of the digit's side: what is so small and so far from it is no part of it
+IN_HOLE = 0.3  # of the shorter side of what is around: more than the dot that some put in a zero
 LEAST_FILLED = 0.85  # of the rectangle around a sheet; of the one around an ellipse, 0.785
 
 
@@ -41,20 +47,23 @@ def kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -
         return found
     height, width = parts.shape
     possible = [part for part in found if not _is_printed(part, parts)]
+    possible = [part for part in possible if not _is_around(part, possible, parts)]
     least = 0.02 * max(height, width)
     if not any(max(part.height, part.width) >= least for part in possible):
         possible = found
+    if not plain:
+        possible = _inside(possible, parts.shape)
     largest = max(possible, key=lambda part: part.area)
     side = max(largest.height, largest.width)
-    if not plain and not _at_border(largest, parts.shape):
-        possible = [part for part in possible if not _at_border(part, parts.shape)]
     if side < SMALLEST * max(height, width):
         raise ValueError("found no digit: only specks; crop the picture to the digit")
     limit = SPECK_AREA if plain else 0.03
     chosen = [
         part
         for part in possible
-        if part.area > limit * largest.area and max(part.height, part.width) > SPECK_SIDE * side
+        if part.area > limit * largest.area
+        and max(part.height, part.width) > SPECK_SIDE * side
+        and not _is_apart(part, largest)
     ]
     _check_single(chosen)
     return chosen
@@ -73,13 +82,53 @@ def _check_single(parts: list[Part]) -> None:
             )
 
 
-def _at_border(part: Part, shape: tuple[int, ...]) -> bool:
-    return (
-        part.top == 0
-        or part.left == 0
-        or part.top + part.height == shape[0]
-        or part.left + part.width == shape[1]
-    )
+def _inside(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
+    """Leave out what reaches the border, such as a desk or a finger, if a digit is left.
+
+    What reaches three of the picture's sides is one that fills the picture.
+    """
+    inner = [part for part in parts if not 0 < _sides(part, shape) < 3]
+    largest = max(max(part.height, part.width) for part in parts)
+    least = min(DIGIT * min(shape), 0.5 * largest)
+    return inner if any(max(part.height, part.width) >= least for part in inner) else parts
+
+
+def reach_across(parts: list[Part], shape: tuple[int, ...]) -> bool:
+    """Tell whether any reaches from one side of the picture to the opposite one."""
+    return any(part.height == shape[0] or part.width == shape[1] for part in parts)
+
+
+def _sides(part: Part, shape: tuple[int, ...]) -> int:
+    """Return how many of the picture's sides it reaches."""
+    bottom, right = part.top + part.height, part.left + part.width
+    return (part.top == 0) + (part.left == 0) + (bottom == shape[0]) + (right == shape[1])
+
+
+def _is_apart(part: Part, largest: Part) -> bool:
+    """Tell something low and thin that lies away from the digit: a blot, or a binder's hole."""
+    side = max(largest.height, largest.width)
+    down = max(part.top - largest.top - largest.height, largest.top - part.top - part.height)
+    across = max(part.left - largest.left - largest.width, largest.left - part.left - part.width)
+    low = part.height < 0.5 * side and min(part.height, part.width) < SMALL * side
+    return low and max(down, across) > APART * side
+
+
+def _is_around(part: Part, others: list[Part], parts: np.ndarray) -> bool:
+    """Tell the cell of a form, or a ring drawn around a digit: something large is in its hole."""
+    least = IN_HOLE * min(part.height, part.width)
+    top, left = part.top, part.left
+    within = [
+        other
+        for other in others
+        if max(other.height, other.width) >= least
+        and top < other.top < other.top + other.height < top + part.height
+        and left < other.left < other.left + other.width < left + part.width
+    ]
+    if not within:
+        return False
+    inside = parts[top : top + part.height, left : left + part.width]
+    filled = ndimage.binary_fill_holes(inside == part.label)
+    return any(filled[inside == other.label].all() for other in within)
 
 
 def _is_printed(part: Part, parts: np.ndarray) -> bool:
@@ -121,9 +170,9 @@ def sheet_of(parts: np.ndarray) -> np.ndarray | None:
 
 
 def _smallest_rectangle(mask: np.ndarray) -> float:
-    """Return the area of the smallest rectangle, turned by whole tens of degrees, around a mask."""
+    """Return the area of the smallest rectangle, turned by fives of degrees, around a mask."""
     outline = np.argwhere(mask & ~ndimage.binary_erosion(mask))
-    angles = np.deg2rad(np.arange(0, 90, 10))
+    angles = np.deg2rad(np.arange(0, 90, 5))
     along = outline @ np.stack([np.cos(angles), np.sin(angles)])
     across = outline @ np.stack([-np.sin(angles), np.cos(angles)])
     return float(((np.ptp(along, axis=0) + 1) * (np.ptp(across, axis=0) + 1)).min())

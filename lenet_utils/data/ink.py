@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from .components import SMALL_SIDE, kept, sheet_of
+from .components import SMALL_SIDE, Part, kept, reach_across, sheet_of
 
 __all__ = ["Found", "all_ink", "find_digit"]
 
@@ -18,6 +18,8 @@ BLANK = "found no digit: the picture is blank, or too faint to tell ink from pap
 FAINTEST = 0.1  # ink below this share of the darkest is paper, in a picture without noise
 HALF = 0.35  # and in a photograph: shadows, printed lines and compression are fainter
 NOISES = 5  # standard deviations of the paper that are no ink
+SHADED = 0.65  # where a shadow as dark as ink reaches across
+SKEWED = 0.5  # skewness of what differs from its surroundings: below, ink is the darker
 EVEN = 7  # of 255: paper that differs by less is of one colour
 WIDEST_STROKE = 0.25  # of the picture's shorter side
 
@@ -94,18 +96,26 @@ def _found(colours: np.ndarray) -> Found:
     if strongest < max(FAINTEST_SEEN, 0 if plain else 1.5 * NOISES * noise):
         raise ValueError(BLANK)
     least = FAINTEST * strongest if plain else max(HALF * strongest, NOISES * noise)
+    parts, chosen = _parts_above(least, ink, plain)
+    if not plain and reach_across(chosen, ink.shape):
+        darker = _parts_above(SHADED * strongest, ink, plain)
+        area, before = (sum(part.area for part in some) for some in (darker[1], chosen))
+        if area < 0.5 * before and not reach_across(darker[1], ink.shape):
+            parts, chosen = darker
+    ink = (ink / strongest).clip(0, 1)
+    mask = np.isin(parts, [part.label for part in chosen])
+    if not plain:  # a stroke's edges are fainter than the limit
+        mask = ndimage.binary_dilation(mask, np.ones((3, 3)))
+    return Found(paper, ink, parts, np.where(mask, ink, 0))
+
+
+def _parts_above(least: float, ink: np.ndarray, plain: bool) -> tuple[np.ndarray, list[Part]]:
+    """Return the connected components of what is at least so much ink, and those to keep."""
     mask = ink >= least
     box = _extent(mask, 1), _extent(mask, 0)
     parts = np.zeros(mask.shape, dtype=np.int32)
     count = ndimage.label(mask[box], np.ones((3, 3)), output=parts[box])
-    chosen = kept(parts, box, count, plain)
-    ink = (ink / strongest).clip(0, 1)
-    mask = np.zeros(count + 1, dtype=bool)
-    mask[[part.label for part in chosen]] = True
-    mask = mask[parts]
-    if not plain:  # a stroke's edges are fainter than the limit
-        mask = ndimage.binary_dilation(mask, np.ones((3, 3)))
-    return Found(paper, ink, parts, np.where(mask, ink, 0))
+    return parts, kept(parts, box, count, plain)
 
 
 def _difference(colours: np.ndarray) -> tuple[bool, float, np.ndarray, np.ndarray]:
@@ -194,7 +204,8 @@ def _uneven(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     local = small - ndimage.uniform_filter(small, (window, window, 1))
     axis = _axis(local)
     along = local @ axis
-    if ((along - along.mean()) ** 3).sum() < 0:  # the rarer is the ink
+    apart = along - along.mean()
+    if (apart**3).mean() < SKEWED * (apart**2).mean() ** 1.5:  # the rarer is the ink
         axis = -axis
     values = ndimage.median_filter(small @ axis, 3)
     paper = ndimage.grey_opening(values, (window, window))

@@ -19,8 +19,8 @@ def thinned(ink: np.ndarray) -> np.ndarray:
 
     The pen is the widest disc that goes through nearly all of the ink: opening the ink with it
     leaves the ink as it is. Its centre went where the depth below the ink's edge is the pen's
-    radius, or more where strokes cross. So a narrower pen has drawn what lies around that depth; and
-    in the middle of a deep blob, a loop that the wide pen has filled, it has drawn nothing.
+    radius, or more where strokes cross. So a narrower pen had drawn what lies around that depth,
+    and nothing in the middle of a deep blob, which is a loop that the wide pen has filled.
 
     Parameters
     ----------
