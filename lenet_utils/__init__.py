@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the names below for type checkers and editors, which run no
     from .data import Digits as Digits
     from .data import Splits as Splits
     from .data import distort as distort
+    from .data import load_digits_of as load_digits_of
     from .data import load_mnist as load_mnist
     from .data import prepare_digit as prepare_digit
     from .data import scale as scale
@@ -76,6 +77,7 @@ _ROOM_OF = {
     "evaluate": "training",
     "fit": "training",
     "layer_outputs": "models",
+    "load_digits_of": "data",
     "load_mnist": "data",
     "load_weights": "models",
     "mean_penalty": "models",

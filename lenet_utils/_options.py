@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MODELS = ("lenet1989", "lenet1", "lenet4", "lenet5")
-DATASETS = ("mnist", "fashion", "kmnist", "qmnist")
+DATASETS = ("mnist", "emnist", "fashion", "kmnist", "qmnist")
 SCALINGS = ("1998", "signed", "standard", "unit")
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
 OPTIMIZERS = {"adamw": 0.01, "adam": 0.01, "sgd": 0.01}  # with the rates to begin with

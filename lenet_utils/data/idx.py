@@ -21,6 +21,7 @@ DIGITS = tuple("0123456789")
 # What each data set shows, in torchvision's words.
 CLASSES: dict[str, tuple[str, ...]] = {
     "mnist": DIGITS,
+    "emnist": DIGITS,
     "fashion": (
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),

@@ -18,12 +18,12 @@ import platformdirs
 import torch
 from torch import Tensor
 
-from .._checks import check_one_of, check_whole, kind_of
+from .._checks import check_one_of, check_whole
 from .._devices import on_cpu
 from .._inputs import FIXED_SCALINGS, InputForm
 from .digits import Digits, Splits
 from .idx import CLASSES, DATASETS, read_pixels
-from .scaling import FIELD, SMALL, scale
+from .scaling import FIELD, SMALL, form_for, scale
 
 __all__ = ["SCALINGS", "load_mnist"]
 
@@ -52,8 +52,10 @@ def load_mnist(
     Parameters
     ----------
     name
-        "mnist", "fashion", "kmnist" or "qmnist". QMNIST's test set has 60,000 digits: MNIST's
-        10,000, then the 50,000 that Yadav and Bottou (2019) reconstructed.
+        "mnist", "emnist", "fashion", "kmnist" or "qmnist". EMNIST's digits (Cohen et al. 2017) are
+        240,000 to learn from and 40,000 to test, from the same archive of NIST's as MNIST's, and
+        their download is 560 MB. QMNIST's test set has 60,000 digits: MNIST's 10,000, then the
+        50,000 that Yadav and Bottou (2019) reconstructed.
     size
         Height and width of the images: 28, more, or 16; by default 32. Larger images are padded all
         round *with the background value*. Those of 16 are for the network of 1989: each digit's own
@@ -97,7 +99,7 @@ def load_mnist(
     (55000, 5000, torch.Size([10000, 1, 32, 32]))
     """
     check_one_of("name", name, DATASETS)
-    form = _form_for(for_, size, digit, scaling)
+    form = form_for(for_, size, digit, scaling)
     scaling = scaling or "1998"
     check_one_of("scaling", scaling, SCALINGS)
     size = 32 if size is None else size
@@ -131,20 +133,6 @@ def load_mnist(
         background=form.background,
         ink=form.ink,
     )
-
-
-def _form_for(for_: object, *own: object) -> InputForm | None:
-    """Return what images ``for_`` wants, where it is given; refuse it beside what it decides."""
-    if for_ is None:
-        return None
-    form = getattr(for_, "input", None)
-    if not isinstance(form, InputForm):
-        raise TypeError(
-            f"for_ must be a network of this package, such as LeNet1(), got {kind_of(for_)}"
-        )
-    if any(value is not None for value in own):
-        raise ValueError("for_ decides size, digit and scaling: pass it alone, or these alone")
-    return form
 
 
 def _values(scaling: str, train_pixels: Tensor) -> tuple[float, float]:

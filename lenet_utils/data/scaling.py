@@ -6,17 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .._checks import (
-    check_finite,
-    check_kind,
-    check_whole,
-)
+from .._checks import check_finite, check_kind, check_one_of, check_whole, kind_of
+from .._inputs import FIXED_SCALINGS, InputForm
 
 __all__ = ["scale"]
 
 LARGEST = torch.finfo(torch.float32).max
 SMALL, FIELD = 16, 28  # sides of the images of 1989, and of MNIST's
 BOX = 20  # side of what each of MNIST's digits fills
+CENTRE = 14  # where their mean centre of mass is, counting pixels from 0
 
 
 def scale(
@@ -129,3 +127,53 @@ def _box(inked: Tensor) -> Tensor:
         )
     start = ((first + last + 1 - BOX) // 2).clamp(0, lines - BOX)
     return start[:, None] + torch.arange(BOX, device=inked.device)
+
+
+def centred(images: Tensor) -> Tensor:
+    """Move whole digits so that their centres of mass lie where MNIST's do, not over the edge.
+
+    Takes and returns ``(N, 28, 28)`` uint8; each has ink.
+    """
+    weights = images.double()
+    lines = torch.arange(FIELD, device=images.device)
+    mass = weights.sum(dim=(1, 2))
+    index = []
+    for sums in (weights.sum(dim=2), weights.sum(dim=1)):  # of each row, of each column
+        inked = sums > 0
+        first, last = inked.byte().argmax(dim=1), FIELD - 1 - inked.flip(1).byte().argmax(dim=1)
+        shift = (CENTRE - (sums @ lines.double()) / mass).round().long()
+        shift = shift.clamp(-first, FIELD - 1 - last)
+        index.append((lines - shift[:, None]) % FIELD)
+    rows, columns = index
+    each = torch.arange(len(images), device=images.device)[:, None, None]
+    return images[each, rows[:, :, None], columns[:, None, :]]
+
+
+def form_for(for_: object, *own: object) -> InputForm | None:
+    """Return what images ``for_`` wants, where it is given; refuse it beside what it decides."""
+    if for_ is None:
+        return None
+    form = getattr(for_, "input", None)
+    if not isinstance(form, InputForm):
+        raise TypeError(
+            f"for_ must be a network of this package, such as LeNet1(), got {kind_of(for_)}"
+        )
+    if any(value is not None for value in own):
+        raise ValueError("for_ decides size, digit and scaling: pass it alone, or these alone")
+    return form
+
+
+def fixed_form(
+    for_: object, size: int | None, digit: int | None, scaling: str | None, side: int = FIELD
+) -> InputForm:
+    """Return the form wanted of images of ``side``, with the pixel values of 1998 by default."""
+    form = form_for(for_, size, digit, scaling)
+    if form is not None:
+        return form
+    check_one_of("scaling", scaling or "1998", FIXED_SCALINGS)
+    size = max(32, side) if size is None else size
+    if size != SMALL:
+        check_whole("size, if it is not 16,", size, least=SMALL if digit == SMALL else side)
+    if digit not in (None, SMALL, FIELD):
+        raise ValueError(f"digit must be {SMALL} or {FIELD}, got {digit!r}")
+    return InputForm(*FIXED_SCALINGS[scaling or "1998"], size, digit or min(size, FIELD))
