@@ -193,7 +193,8 @@ def _drawn(points: np.ndarray, inked: np.ndarray, width: float) -> np.ndarray:
         distance = np.hypot(column - x - part * along_x, row - y - part * along_y)
         distance[~inked[:, step]] = np.inf
         np.minimum(nearest, distance, out=nearest)
-    return np.round(255 * np.clip(width / 2 + 0.5 - nearest, 0, 1)).astype(np.uint8)
+    ink: np.ndarray = np.round(255 * np.clip(width / 2 + 0.5 - nearest, 0, 1)).astype(np.uint8)
+    return ink
 
 
 def _as_array(paths: object, count: int | None = POINTS) -> np.ndarray:

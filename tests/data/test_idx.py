@@ -301,7 +301,12 @@ def make_relative(cache, folder):
         images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         labels = random.integers(0, 10, count)
         made[kind] = images, labels
-        if folder == "QMNIST":  # eight columns: the class, then the writer, the form, ...
+        if folder == "EMNIST":  # columns before rows
+            raw = cache / folder / "raw"
+            turned = np.ascontiguousarray(images.transpose(0, 2, 1))
+            write_idx(raw / f"emnist-digits-{kind}-images-idx3-ubyte", turned)
+            write_idx(raw / f"emnist-digits-{kind}-labels-idx1-ubyte", labels.astype(np.uint8))
+        elif folder == "QMNIST":  # eight columns: the class, then the writer, the form, ...
             columns = random.integers(10, 99, (count, 8)).astype(">i4")
             columns[:, 0] = labels
             write_idx(cache / folder / "raw" / f"qmnist-{kind}-images-idx3-ubyte", images)
@@ -313,7 +318,10 @@ def make_relative(cache, folder):
     return made
 
 
-RELATIVES = [("fashion", "FashionMNIST"), ("kmnist", "KMNIST"), ("qmnist", "QMNIST")]
+RELATIVES = [
+    *(("emnist", "EMNIST"), ("fashion", "FashionMNIST")),
+    *(("kmnist", "KMNIST"), ("qmnist", "QMNIST")),
+]
 
 
 @pytest.mark.parametrize(("name", "folder"), RELATIVES)
@@ -392,8 +400,8 @@ def test_a_relative_that_cannot_be_digits_is_a_clear_oserror(tmp_path, name, fol
 @pytest.mark.parametrize(("name", "folder"), RELATIVES)
 def test_an_altered_file_of_a_relative_is_unpacked_again(tmp_path, monkeypatch, name, folder):
     """Its archive is checked by torchvision, whose own unpacking is called: no network here."""
-    made = make_relative(tmp_path, folder)
-    raw = tmp_path / folder / "raw"
+    made = make_relative(tmp_path / "lenet_utils", folder)
+    raw = tmp_path / "lenet_utils" / folder / "raw"
     pack_beside(raw)
     unpacked = []
 
@@ -410,6 +418,39 @@ def test_an_altered_file_of_a_relative_is_unpacked_again(tmp_path, monkeypatch, 
     assert unpacked == [f"{altered.name}.gz"]
     images, _ = made["test"]
     np.testing.assert_allclose(splits.test.images[:, 0].numpy(), images / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "folder"), RELATIVES)
+@pytest.mark.parametrize("own", ["all", "some", "beside archives"])
+def test_no_file_where_torchvision_looks_is_written(tmp_path, monkeypatch, name, folder, own):
+    """A reader may keep files of his own there: whole sets are read, and nothing is put beside."""
+    make_relative(tmp_path, folder)
+    raw = tmp_path / folder / "raw"
+    if own == "some":
+        next(raw.glob("*t*-labels*")).unlink()
+        next(raw.glob("*t*-images*")).with_suffix(".gz").write_bytes(b"somebody's archive")
+    elif own == "beside archives":
+        pack_beside(raw)
+        mine = next(raw.glob("*t*-images*ubyte"))
+        mine.write_bytes(flipped(mine.read_bytes()))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    asked = []
+
+    def download(data_set):
+        asked.append(data_set.root)
+        make_relative(tmp_path / "lenet_utils", folder)
+
+    monkeypatch.setattr(relatives.RELATIVES[name], "download", download)
+    if own == "beside archives":
+        with pytest.raises(
+            OSError, match=r"(?s)not what the archive beside it holds.*move it away"
+        ):
+            load_mnist(name, validation=4, cache=tmp_path)
+    else:
+        assert len(load_mnist(name, validation=4, cache=tmp_path).test) == 6
+    assert {str(root) for root in asked} <= {str(tmp_path), str(tmp_path / "lenet_utils")}
+    assert (str(tmp_path / "lenet_utils") in map(str, asked)) == (own == "some")
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_standard_scaling_is_that_of_the_training_images_at_28x28(tmp_path):

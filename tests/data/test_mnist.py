@@ -291,7 +291,8 @@ def test_standard_scaling_needs_no_full_ink(sixty):
 @pytest.mark.parametrize("name", CLASSES)
 def test_each_data_set_has_the_names_of_its_classes(sixty, name):
     """Against torchvision's, which has MNIST's as "0 - zero"."""
-    known = {"mnist": MNIST, "qmnist": MNIST, "fashion": FashionMNIST, "kmnist": KMNIST}[name]
+    digits = dict.fromkeys(("mnist", "emnist", "qmnist"), MNIST)
+    known = {**digits, "fashion": FashionMNIST, "kmnist": KMNIST}[name]
     splits = load_mnist(name, validation=10)
     names = [text.partition(" - ")[0] for text in known.classes]
     assert list(splits.classes) == names
