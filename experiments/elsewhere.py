@@ -9,9 +9,9 @@ what has to be rejected until 0.5 % of the rest are wrong. FOLDER has the files 
 Then it adds to elsewhere_tuned.csv one row per run of fine-tuning: the network [dist] goes on with
 10 to 1,000 digits of another set, as many of each class, either alone or beside as many images of
 MNIST's digits. Each run makes the same number of passes over 1,000 images, or 2,000 with MNIST's,
-for which the few are repeated. A third of each set is put aside to judge by, and never learned from;
-half of that third chose the learning rate, one for all, with two seeds that are not used again, and
-the other half judges, once for each run. A seed draws the digits and the order.
+for which the few are repeated. A third of each set is put aside and never learned from: half of it
+chose the learning rate, one for all, with two seeds that are not used again, and the other half
+judges, once for each run. A seed draws the digits and the order.
 """
 
 from __future__ import annotations
