@@ -3,7 +3,7 @@
 Origin
     "optical": E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
     Learning Repository, https://doi.org/10.24432/C50P49; the 1,797 digits of its test file, written
-    by 13 people in Turkey, as scikit-learn's ``load_digits`` gives them. "pen": see the module
+    by 13 people, as scikit-learn's ``load_digits`` gives them. "pen": see the module
     ``pen_paths``. "1989": digits of American envelopes, the 9,298 of LeCun et al. 1989, deslanted,
     16x16, as they come with *The Elements of Statistical Learning*: see the module ``envelopes``.
 Licence
