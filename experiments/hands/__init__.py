@@ -1,0 +1,1 @@
+"""MNIST's digits as strokes, and drawn anew as other hands write and other pens draw."""
