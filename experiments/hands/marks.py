@@ -1,4 +1,4 @@
-"""What other hands do to a digit's strokes: marks of a school's script, and the lifted pen's way."""
+"""What other hands do to a digit's strokes: marks of a script, and the lifted pen's way as ink."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from .marks import Stroke, mark, resampled, with_lifts
 from .strokes import COMPILED, Strokes, length, packed
 
-__all__ = ["Hand", "Pen", "draw", "redrawn", "rewritten"]
+__all__ = ["HAND", "PEN", "Hand", "Pen", "draw", "redrawn", "rewritten"]
 
 SIDE, BOX = 28, 20  # of MNIST's images, and of what each digit fills
 MIDDLE = (SIDE - 1) / 2
@@ -67,12 +67,13 @@ class Pen(NamedTuple):
     smallest: float = 0.9
 
 
+HAND, PEN = Hand(), Pen()
+
+
 # --- Other hands ----------------------------------------------------------------------------------
 
 
-def rewritten(
-    strokes: Strokes, labels: NDArray[np.int64], hand: Hand, rng: Generator
-) -> Strokes:
+def rewritten(strokes: Strokes, labels: NDArray[np.int64], hand: Hand, rng: Generator) -> Strokes:
     """Return the strokes of all digits as others would write them, by chance."""
 
     def written() -> Iterator[list[Stroke]]:
@@ -193,14 +194,14 @@ def draw(points, begins, width, soft, image):
 
 @njit(**COMPILED)
 def _centre(image):
-    """Move the image by whole pixels, its centre of mass to the middle, and no ink over the edge."""
+    """Move the image by whole pixels: its centre of mass to the middle, no ink over the edge."""
     rows, columns = image.sum(axis=1), image.sum(axis=0)
     mass, numbers = rows.sum(), np.arange(SIDE)
     inked_rows, inked_columns = np.flatnonzero(rows), np.flatnonzero(columns)
     if len(inked_rows) == 0:
         return
-    down = int(round(MIDDLE - (rows * numbers).sum() / mass))
-    right = int(round(MIDDLE - (columns * numbers).sum() / mass))
+    down = round(MIDDLE - (rows * numbers).sum() / mass)
+    right = round(MIDDLE - (columns * numbers).sum() / mass)
     down = min(max(down, -inked_rows[0]), SIDE - 1 - inked_rows[-1])
     right = min(max(right, -inked_columns[0]), SIDE - 1 - inked_columns[-1])
     old = image.copy()

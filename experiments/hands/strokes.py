@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ __all__ = ["COMPILED", "Strokes", "length", "packed", "strokes_of", "thin"]
 COMPILED = {"cache": True, "nogil": True}
 FINER = 2  # a digit is enlarged as many times first, for a line two pixels wide has no middle one
 INK = 110  # of 255, from which on a pixel of the enlarged digit is ink
-JUMP = 3.2  # pixels of the enlarged digit over which a line goes straight on across another
+JUMP = 4.2  # pixels of the enlarged digit over which a line goes straight on across another
 STRAIGHT = 0.75  # cosine, from which on that is straight on
 GAP = 2.6  # pixels of the digit; ends as near as this are one stroke
 
@@ -51,7 +51,7 @@ class Strokes:
 
     def __getitem__(self, digit: int) -> list[NDArray[np.float32]]:
         begins = self.strokes[self.digits[digit] : self.digits[digit + 1] + 1]
-        return [self.points[a:b] for a, b in zip(begins[:-1], begins[1:], strict=True)]
+        return [self.points[a:b] for a, b in pairwise(begins)]
 
 
 def packed(digits: Iterable[list[NDArray[np.float32]]]) -> Strokes:
@@ -73,7 +73,7 @@ def followed(skeleton: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
     """Return the strokes in a skeleton of an enlarged digit, in the digit's own pixels."""
     path, begins = _follow(skeleton)
     points = ((path[:, ::-1] + 0.5) / FINER - 0.5).astype(np.float32)
-    return [_smooth(points[a:b]) for a, b in zip(begins[:-1], begins[1:], strict=True)]
+    return [_smooth(points[a:b]) for a, b in pairwise(begins)]
 
 
 def _enlarged(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.bool_]]:
@@ -212,8 +212,8 @@ def _next(left, path):
     dy, dx = y - path[max(len(path) - 5, 0), 0], x - path[max(len(path) - 5, 0), 1]
     come = math.hypot(dy, dx)
     best, highest = (-1, -1), -math.inf
-    for b in range(max(y - 3, 0), min(y + 4, rows)):
-        for a in range(max(x - 3, 0), min(x + 4, columns)):
+    for b in range(max(y - 4, 0), min(y + 5, rows)):
+        for a in range(max(x - 4, 0), min(x + 5, columns)):
             if not left[b, a]:
                 continue
             far = math.hypot(b - y, a - x)
