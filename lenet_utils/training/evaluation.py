@@ -130,6 +130,36 @@ class Evaluation:
         before = (self.scores > own) | ((self.scores == own) & (classes < labels))
         return (before.sum(dim=1) < k).double().mean().item()
 
+    def rejected_share(self, wrong: float) -> float:
+        """Return the share of digits to reject so that of the others at most ``wrong`` are wrong.
+
+        Rejected are those whose two largest scores differ least (LeCun et al. 1998, preprint p.
+        14), and of equal differences all. As in the papers the threshold is the best for these
+        very digits, so that others may need more.
+
+        Parameters
+        ----------
+        wrong
+            Share of wrong answers among those that are accepted, 0 to 1: 0.005 in Fig. 10.
+
+        Raises
+        ------
+        ValueError
+            If ``wrong`` is not from 0 to 1, or there is one class alone.
+        """
+        if not isinstance(wrong, Real) or not 0 <= wrong <= 1:
+            raise ValueError(f"wrong must be a share from 0 to 1, such as 0.005, got {wrong!r}")
+        if self.scores.shape[1] < 2:
+            raise ValueError("with one class there are no two scores to compare")
+        first, second = self.scores.double().topk(2, dim=1).values.unbind(dim=1)
+        gaps, order = (first - second).sort(descending=True, stable=True)
+        errors = (self.predictions != self.labels)[order].cumsum(dim=0)
+        accepted = torch.arange(1, len(order) + 1)
+        # A threshold accepts all of equal differences, or none of them.
+        last = torch.cat([gaps[1:] != gaps[:-1], torch.tensor([True])])
+        good = last & (errors.double() <= wrong * accepted.double())
+        return 1 - int((accepted * good).max()) / len(order)
+
     @property
     def confusion(self) -> pd.DataFrame:
         """Counts, a row for each true class and a column for each predicted one."""

@@ -157,6 +157,39 @@ def test_top_1_is_the_complement_of_the_error_rate(result):
     assert result.top_k_accuracy(1) == pytest.approx(1 - result.error_rate)
 
 
+@pytest.mark.parametrize("wrong", [0, 0.005, 0.01, 0.1, 0.3, 0.5, 1])
+def test_the_share_to_reject_is_found_by_trying_every_threshold(result, wrong):
+    coarse = Evaluation((result.scores * 4).round(), result.labels)  # with many equal differences
+    for found in (result, coarse):
+        rows = [sorted(row)[-2:] for row in found.scores.tolist()]
+        gaps = [largest - second for second, largest in rows]
+        wrongs = (found.predictions != found.labels).tolist()
+        kept = 0
+        for limit in {*gaps}:
+            accepted = [w for gap, w in zip(gaps, wrongs, strict=True) if gap >= limit]
+            if sum(accepted) <= wrong * len(accepted):
+                kept = max(kept, len(accepted))
+        assert found.rejected_share(wrong) == pytest.approx(1 - kept / 3_000)
+
+
+def test_what_is_rejected_in_a_case_that_can_be_counted():
+    """The two wrong answers have the differences 3 and 1, the right ones 4, 2 and 2."""
+    scores = torch.tensor([[4.0, 0], [3, 0], [2, 0], [2, 0], [1, 0]])
+    found = Evaluation(scores, torch.tensor([0, 1, 0, 0, 1]))
+    shares = {0: 4 / 5, 0.24: 4 / 5, 0.25: 1 / 5, 0.39: 1 / 5, 0.4: 0}
+    for wrong, share in shares.items():
+        assert found.rejected_share(wrong) == pytest.approx(share)
+    assert Evaluation(scores, torch.ones(5).long()).rejected_share(0) == 1
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan, "1 %", None])
+def test_shares_of_wrong_answers_that_are_none_are_refused(result, wrong):
+    with pytest.raises(ValueError, match=f"wrong must be a share .*, got {wrong!r}"):
+        result.rejected_share(wrong)
+    with pytest.raises(ValueError, match="no two scores"):
+        Evaluation(torch.zeros(3, 1), torch.zeros(3).long()).rejected_share(0.01)
+
+
 def with_errors(errors, count):
     labels = torch.zeros(count, dtype=torch.int64)
     scores = torch.zeros(count, 10)
