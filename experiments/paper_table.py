@@ -49,7 +49,7 @@ def trained(
     left = digits[train_size:] if train_size < len(digits) else None
     by_pass: list[str] = []
 
-    def evaluate_left() -> None:
+    def evaluate_left(_: object) -> None:
         if left:
             by_pass.append(str(evaluate(model, left).errors))
 

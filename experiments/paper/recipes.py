@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import count
+from typing import Any
 
 import torch
 from recording import fit_whole
@@ -33,8 +34,11 @@ MILDLY = {
 }
 
 
+AfterPass = Callable[[dict[str, Any]], object]  # called with the row of the history
+
+
 def as_published(
-    row: Row, model: LeNet, train: Digits, seed: int, epochs: int, after_pass: Callable[[], object]
+    row: Row, model: LeNet, train: Digits, seed: int, epochs: int, after_pass: AfterPass
 ) -> None:
     """Stochastic diagonal Levenberg-Marquardt, one image at a time, in one fixed random order.
 
@@ -73,13 +77,13 @@ def as_published(
 
     own = {"schedule": lambda optimizer, _: LambdaLR(optimizer, rate), "before_epoch": prepare}
     fit_whole(
-        model, learned, epochs=epochs, after_epoch=lambda _: after_pass(), progress=False,
+        model, learned, epochs=epochs, after_epoch=after_pass, progress=False,
         **{**recipe, **own},
     )  # fmt: skip
 
 
 def modern(
-    row: Row, model: LeNet, train: Digits, seed: int, epochs: int, after_pass: Callable[[], object]
+    row: Row, model: LeNet, train: Digits, seed: int, epochs: int, after_pass: AfterPass
 ) -> None:
     """AdamW in batches, weight decay, a one-cycle rate."""
     augment = partial(distort, **MILDLY) if row.distorted else None
@@ -108,6 +112,6 @@ def boosted(row: Row, recipe: str, train: Digits, seed: int, epochs: int) -> Boo
             part = disagreed(*networks, stream, len(train)) if number else train
         network = row.network()
         as_alone = replace(row, distorted=number == 0 or recipe == "modern")
-        RECIPES[recipe](as_alone, network, part, 3 * seed + number, epochs, lambda: None)
+        RECIPES[recipe](as_alone, network, part, 3 * seed + number, epochs, lambda _: None)
         networks.append(network)
     return Boosted(networks)

@@ -54,7 +54,7 @@ def test_the_published_recipe_written_out():
     model, row = LeNet1989(), ROWS["1989 net"]
     other, before = copy.deepcopy(model), copy.deepcopy(model.state_dict())
     torch.manual_seed(8)
-    as_published(row, model, digits, 3, 23, lambda: None)
+    as_published(row, model, digits, 3, 23, lambda _: None)
     torch.manual_seed(8)
     for layer in other.modules():
         if not isinstance(layer, SparseConv2d):
@@ -87,7 +87,7 @@ def test_each_tenth_pass_is_the_one_through_the_originals(monkeypatch):
 
     monkeypatch.setattr(SDLM, "estimate_curvature", looking)
     kept = digits.images.clone()
-    as_published(row, LeNet1989(), digits, 3, 12, lambda: None)
+    as_published(row, LeNet1989(), digits, 3, 12, lambda _: None)
     assert torch.equal(digits.images, kept)
     ordered = kept[torch.randperm(6, generator=torch.Generator().manual_seed(3))]
     assert [torch.equal(images, ordered) for images in seen] == [n % 10 == 0 for n in range(12)]
