@@ -105,12 +105,12 @@ def codes_of(kind: str, seed: int) -> Tensor:
 
 def build(variant: Variant, seed: int) -> LeNet5:
     """Return the network, with the reconstruction's start drawn from ``seed``."""
-    torch.manual_seed(seed)
     if variant.codes == "none":
-        units = nn.Sequential(nn.Linear(84, 10), ScaledTanh())
-        return LeNet5(output=units, initialize=initialize_like_lush)
-    rbf = nn.Sequential(RBFOutput(codes_of(variant.codes, seed)), Negation())
-    return LeNet5(output=rbf, initialize=initialize_like_lush)
+        output = nn.Sequential(nn.Linear(84, 10), ScaledTanh())
+    else:
+        output = nn.Sequential(RBFOutput(codes_of(variant.codes, seed)), Negation())
+    torch.manual_seed(seed)  # behind what the output has drawn: the other layers start alike
+    return LeNet5(output=output, initialize=initialize_like_lush)
 
 
 def run(mnist: Splits, purpose: str, variant: str, seed: int, rate: float) -> dict[str, object]:
