@@ -25,8 +25,17 @@ from paper.rows import like_1989
 from recording import RESULTS, fit_whole, is_recorded, provenance, record
 from torch import Tensor, nn
 
-from lenet_utils import Digits, LeNet1, LeNet1989, ScaledTanh, evaluate, load_mnist, squared_error
-from lenet_utils.data import load_digits_of
+from lenet_utils import (
+    Digits,
+    LeNet,
+    LeNet1,
+    LeNet1989,
+    ScaledTanh,
+    evaluate,
+    load_digits_of,
+    load_mnist,
+    squared_error,
+)
 from lenet_utils.models import initialize_as_published, initialize_like_lush
 from lenet_utils.models.connections import H2_TABLE
 from lenet_utils.training import SDLM, Evaluation, modern_recipe, published_recipe
@@ -77,30 +86,25 @@ TRIED = {f"constant {rate}": Variant(recipe="constant", rate=rate) for rate in R
 
 
 @cache
-def of_1989() -> tuple[Digits, Digits]:
-    """The digits of 1989 for training and for the test, in their order."""
-    splits = load_digits_of("1989")
-    return splits.train, splits.test
+def of_1989(network: type[LeNet] = LeNet1989) -> tuple[Digits, Digits]:
+    """The digits of 1989 for training and for the test, in their order and for a ``network``."""
+    digits = load_digits_of("1989", for_=network())
+    return digits[:TRAIN], digits[TRAIN:]
 
 
 def digits_of(name: str, seed: int) -> tuple[Digits, Digits]:
     """Return training and test digits; ``seed`` matters only where they are split anew."""
     if name == "MNIST":
         return like_1989()
+    if name == "1989 in 28x28":  # LeCun et al. 1990, p. 5
+        return of_1989(LeNet1)
     train, test = of_1989()
     if name == "1989":
         return train, test
-    if name == "1989 in 28x28":
-        return in_28(train), in_28(test)
     images, labels = torch.cat([train.images, test.images]), torch.cat([train.labels, test.labels])
     order = torch.randperm(TRAIN + TEST, generator=torch.Generator().manual_seed(1989 + seed))
     first, last = order[:TRAIN], order[TRAIN:]
     return Digits(images[first], labels[first]), Digits(images[last], labels[last])
-
-
-def in_28(digits: Digits) -> Digits:
-    """Put the images of 16x16 into 28x28 of paper: LeCun et al. 1990, p. 5."""
-    return Digits(nn.functional.pad(digits.images, (6, 6, 6, 6), value=-1.0), digits.labels)
 
 
 # --- The networks ---------------------------------------------------------------------------------
