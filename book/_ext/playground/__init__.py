@@ -23,7 +23,17 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-KINDS = ("draw", "layers", "connections", "small")
+# What a kind of panel needs beside the scripts below: the network it begins with, or scripts.
+NEEDS = {
+    **dict.fromkeys(("draw", "layers", "connections", "small"), ("data/lenet5",)),
+    "train": tuple(
+        f"training/{name}"
+        for name in (
+            *("digits", "curves", "forming", "watch", "own_table"),
+            *("settings", "learner", "keep", "panel"),
+        )
+    ),
+}
 # In the order in which they need each other.
 SCRIPTS = (
     *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
@@ -52,15 +62,15 @@ class playground(nodes.Admonition, nodes.Element):  # noqa: N801 - nodes are nam
 
 
 class PlaygroundDirective(SphinxDirective):
-    """```` ```{playground} KIND ````, KIND being one of `KINDS`."""
+    """```` ```{playground} KIND ````, KIND being one of those in `NEEDS`."""
 
     required_arguments = 1
     has_content = True
 
     def run(self) -> list[nodes.Node]:
         (kind,) = self.arguments
-        if kind not in KINDS:
-            raise self.error(f'There is no panel "{kind}"; choose one of {", ".join(KINDS)}.')
+        if kind not in NEEDS:
+            raise self.error(f'There is no panel "{kind}"; choose one of {", ".join(NEEDS)}.')
         self.assert_has_content()
         self.env.metadata[self.env.docname].setdefault(FOLDER, []).append(kind)
         panel = playground(kind=kind)
@@ -71,7 +81,9 @@ class PlaygroundDirective(SphinxDirective):
 def visit_playground(translator: Any, node: playground) -> None:
     """Write an empty panel, which the script fills, and open the fallback, which it hides."""
     if translator.builder.name == "html":  # the printed book gets the fallback alone
-        translator.body.append(f'<div class="lenet-panel" data-panel="{node["kind"]}"></div>\n')
+        kind = node["kind"]
+        told = f'data-panel="{kind}" data-needs="{" ".join(NEEDS[kind])}"'
+        translator.body.append(f'<div class="lenet-panel" {told}></div>\n')
     translator.body.append('<div class="lenet-fallback">\n')
 
 
@@ -88,6 +100,8 @@ def load_scripts(
     told = {"data-scripts": " ".join(SCRIPTS), "data-version": version(app)}
     app.add_js_file(f"{FOLDER}/start.js", loading_method="async", **told)
     app.add_css_file(f"{FOLDER}/playground.css")
+    if "train" in app.env.metadata[page][FOLDER]:
+        app.add_css_file(f"{FOLDER}/training/training.css")
 
 
 def version(app: Sphinx) -> str:
@@ -97,7 +111,7 @@ def version(app: Sphinx) -> str:
 
 def made_from(app: Sphinx) -> str:
     """Return a text that is another one when the scripts, or what writes the data, changed."""
-    scripts = (Path(__file__).parents[2] / "_static" / FOLDER).glob("*.js")
+    scripts = (Path(__file__).parents[2] / "_static" / FOLDER).rglob("*.js")
     files = [*sorted(scripts), Path(__file__).with_name("kernels.wasm")]
     digest = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     return f"{package_digest(Path(app.srcdir))} {app.config.extension_sources} {digest}"
@@ -113,7 +127,11 @@ def write_networks(app: Sphinx, exception: Exception | None) -> None:
     sources = made_from(app)
     if stamp.is_file() and stamp.read_text() == sources:
         return
-    from .networks import write_scripts  # it imports PyTorch: only where there is need
+    # They import PyTorch: only where there is need.
+    from .networks import write_scripts
+    from .training_digits import write_training_digits
 
     write_scripts(folder)
+    if any("train" in page.get(FOLDER, ()) for page in pages):
+        write_training_digits(folder / "mnist.js")
     stamp.write_text(sources)

@@ -74,7 +74,9 @@ def write_scripts(folder: Path) -> None:
     for key, network in OFFERED.items():
         described = describe(network)
         mistakes += described["mistakes"]
-        _write(folder / f"{key}.js", f"lenet.addNetwork({json.dumps(key)}, {_json(described)});")
+        write_script(
+            folder / f"{key}.js", f"lenet.addNetwork({json.dumps(key)}, {_json(described)});"
+        )
     shared = {
         "bitmap": dict(zip(("rows", "columns"), CODE_SHAPE, strict=True)),
         **published(),
@@ -83,14 +85,14 @@ def write_scripts(folder: Path) -> None:
         "signed": _base64(signed_colors()),
         **digits(mistakes),
     }
-    _write(folder / "digits.js", f"Object.assign(lenet, {_json(shared)});")
+    write_script(folder / "digits.js", f"Object.assign(lenet, {_json(shared)});")
     write_kernels(folder)
 
 
 def write_kernels(folder: Path) -> None:
     """Write the compiled kernels into ``folder``."""
     text = base64.b64encode(KERNELS.read_bytes()).decode("ascii")
-    _write(folder / "kernels.js", f"lenet.compiledKernels = {json.dumps(text)};")
+    write_script(folder / "kernels.js", f"lenet.compiledKernels = {json.dumps(text)};")
 
 
 def published() -> dict[str, Any]:
@@ -197,6 +199,7 @@ def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _write(path: Path, code: str) -> None:
+def write_script(path: Path, code: str) -> None:
+    """Write a script; it is complete or not there."""
     with atomic_path(path) as temporary:
         temporary.write_text(f"{code}\n", encoding="utf-8")

@@ -44,7 +44,7 @@
       lenet.write(this.digit, `${ranking[0]}`);
       if (lenet.hasPenalties(this.network)) {
         lenet.paintInk(this.drawn, outputs.at(-2).values, -1, 1);
-        lenet.paintInk(this.code, lenet.codes[ranking[0]], -1, 1);
+        lenet.paintInk(this.code, codeOf(this.network, ranking[0]), -1, 1);
         lenet.write(this.codeName, `code of ${ranking[0]}`);
       }
       return this.announce(this.sentence(scores, ranking));
@@ -72,5 +72,12 @@
     }
   }
 
-  Object.assign(lenet, { AnswerView });
+  /* What F6 of a network with codes should draw for a digit. */
+  function codeOf(network, digit) {
+    const { codes } = network.layers.at(-1);
+    const size = codes.length / lenet.codes.length;
+    return codes.subarray(digit * size, (digit + 1) * size);
+  }
+
+  Object.assign(lenet, { AnswerView, codeOf });
 })();

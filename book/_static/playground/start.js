@@ -48,8 +48,8 @@
   async function make(root) {
     const standIn = root.nextElementSibling;
     try {
-      const scripts = here.dataset.scripts.split(" ").map(bring);
-      await Promise.all([...scripts, bringNetwork(FIRST_NETWORK)]);
+      const scripts = `${here.dataset.scripts} ${root.dataset.needs}`;
+      await Promise.all(scripts.split(" ").map(bring));
     } catch {
       standIn.classList.add("is-needed");
       root.remove();
