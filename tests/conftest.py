@@ -42,6 +42,7 @@ SLOW = {
     "test_sharing",
     "test_speed",
     "test_tables",
+    "test_train_it",
 }
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 

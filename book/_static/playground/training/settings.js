@@ -45,15 +45,21 @@
   function firstWishes() {
     return {
       ...{ steps: "sdlm", rate: OFFERED_RATES.sdlm, falls: "published", start: "lush", seed: 1998 },
-      ...{ table: "published", own: lenet.C3_TABLE.map((row) => [...row]), squash: "tanh" },
+      ...{ table: "published", own: lenet.published.table.map((row) => [...row]), squash: "tanh" },
       ...{ codes: "bitmaps", equation: "9", j: 1 },
       ...{ leftOut: "", swapped: "", partner: "", wrong: "", noise: "" },
     };
   }
 
   function tableOf({ table, own }) {
-    if (table === "published") return lenet.C3_TABLE;
-    return table === "own" ? own : lenet.C3_TABLE.map(() => [...Array(SOURCES).keys()]);
+    if (table === "published") return lenet.published.table;
+    return table === "own" ? own : lenet.published.table.map(() => [...Array(SOURCES).keys()]);
+  }
+
+  /* The paper's rates of its passes, in proportion to that of the first. */
+  function falling(first) {
+    const { rates } = lenet.published;
+    return rates.map((rate) => (rate * first) / rates[0]);
   }
 
   /* The choices of lenet.newNetwork. */
@@ -69,7 +75,7 @@
       network: networkChoices(wishes),
       criterion: { equation: Number(equation), j },
       optimizer: steps,
-      rates: falls === "published" ? lenet.publishedRates(rate) : [rate],
+      rates: falls === "published" ? falling(rate) : [rate],
       seed,
     };
   }

@@ -195,13 +195,14 @@
 
   /* What is taken off a tensor: kernels as they are connected, a matrix row by row, or a line. */
   function stepsTile(layer, { shape }, taken) {
-    if (shape.length > 2) {
+    if (layer.kind === "convolution" && shape.length > 1) {
       const tile = lenet.kernelTile(layer);
       lenet.paintKernels(tile, layer, taken);
       return tile;
     }
-    const columns = shape.at(-1);
-    const tile = lenet.tile(columns, taken.length / columns, shape.length > 1 ? "" : "is-line");
+    const isMatrix = shape.length === 2;
+    const columns = isMatrix ? shape[1] : taken.length;
+    const tile = lenet.tile(columns, taken.length / columns, isMatrix ? "" : "is-line");
     lenet.paintSigned(tile, taken, lenet.largest(taken));
     return tile;
   }
