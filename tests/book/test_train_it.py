@@ -171,11 +171,11 @@ def test_run_pause_and_counted_images(page):
     page.wait_for_function(f"!{PANEL}.learners[0].running")
     seen = page.evaluate(f"{PANEL}.learners[0].seen")
     facts = page.locator(".lenet-two p").first.inner_text()
-    assert facts.startswith(f"{seen:,} images seen, pass 1, rate 0.0001")
+    assert facts.startswith(f"{seen:,} images seen, {seen / 10_000:.2f} passes, rate 0.0001")
     # What a screen reader is told when it stops.
     assert page.locator(".lenet-panel > .lenet-spoken").inner_text().startswith(f"{seen:,} images")
     press(page, "Start anew")
-    page.wait_for_function(DONE, arg=0)
+    assert page.evaluate(f"{PANEL}.learners[0].seen") == 0
 
 
 # --- The digits ----------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ NEEDS = {
 SCRIPTS = (
     *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
     *("making", "learning", "listening", "trainer", "sha256", "safetensors", "weights"),
-    *("data/kernels", "tiles", "controls", "pen", "canvas"),
+    *("data/kernels", "tiles", "controls", "bring", "pen", "canvas"),
     *("steps", "views", "answer", "small", "inspector", "figures", "panel", "data/digits"),
 )
 FOLDER = "playground"

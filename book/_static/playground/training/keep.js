@@ -1,4 +1,4 @@
-/* Weights as files: one's own to keep, and those from elsewhere. Nothing leaves the machine. */
+/* What becomes of a trained network: it is kept, judged, or another takes its place. */
 (function () {
   "use strict";
   const lenet = (window.lenet = window.lenet || {});
@@ -35,54 +35,6 @@
     return a.every((value, i) => value === b[i]);
   }
 
-  /* A button to choose a file of weights; one may also be dropped on `zone`. `choices` returns what
-     the network is built of, and `taken` is called with it. */
-  class BringView {
-    constructor(zone, choices, taken) {
-      Object.assign(this, { choices, taken });
-      this.status = element("p", { class: "lenet-muted", role: "status" });
-      const input = element("input", {
-        type: "file",
-        accept: ".safetensors",
-        hidden: "",
-        onchange: () => this.read(input.files[0]),
-      });
-      const choose = button("Bring your own weights", () => {
-        input.value = ""; // the same file may be chosen again
-        input.click();
-      });
-      this.root = element("div", { class: "lenet-bring" }, choose, input, this.status);
-      this.listen(zone);
-    }
-
-    listen(zone) {
-      zone.addEventListener("dragover", (event) => {
-        if (event.dataTransfer.types.includes("Files")) event.preventDefault();
-      });
-      zone.addEventListener("drop", (event) => {
-        if (event.dataTransfer.files.length === 0) return;
-        event.preventDefault(); // the browser would leave the page and show the file
-        this.read(event.dataTransfer.files[0]);
-      });
-    }
-
-    async read(file) {
-      if (!file) return;
-      try {
-        const bytes = new Uint8Array(await file.arrayBuffer());
-        this.taken(lenet.readWeights(bytes, file.name, this.choices()));
-        this.say(`${file.name} is in use here; this page alone has read it.`);
-      } catch (error) {
-        this.say(error.message, true);
-      }
-    }
-
-    say(text, isRefusal = false) {
-      this.status.classList.toggle("is-refusal", isRefusal);
-      lenet.write(this.status, text);
-    }
-  }
-
   /* Buttons to keep what was learned, to ask the test digits, and to bring weights. */
   class KeepView {
     /* `learners` returns those that are learning, the first of which is kept. */
@@ -92,7 +44,7 @@
         const { table, squash } = lenet.networkChoices(learners()[0].wishes);
         return { table, squash };
       };
-      this.bring = new BringView(zone, choices, taken);
+      this.bring = new lenet.BringView(zone, choices, taken);
       this.status = element("p", { class: "lenet-muted", role: "status" });
       const keep = button("Keep the weights", () => this.keep());
       const ask = button("Ask 1,000 test digits", () => this.ask());
@@ -133,5 +85,5 @@
     }
   }
 
-  Object.assign(lenet, { BringView, KeepView });
+  Object.assign(lenet, { KeepView });
 })();

@@ -12,16 +12,22 @@
        `watched`, with one image's way there and back. */
     constructor(name, changed, watched) {
       Object.assign(this, { name, changed, watched });
+      this.forget();
+    }
+
+    /* Know nothing yet. */
+    forget() {
+      Object.assign(this, { trainer: null, seen: 0, rate: null, running: false });
+      Object.assign(this, { diverged: false, busy: null, failed: null });
+      Object.assign(this, { losses: [], errors: [], waiting: [], times: [] });
     }
 
     /* Begin anew, with what the reader `wishes`, or with weights of a file. */
     begin(wishes, network = lenet.newNetwork(lenet.networkChoices(wishes))) {
       this.trainer?.close();
-      const title = this.name ? `Network ${this.name}` : "The network";
-      Object.assign(this, { wishes, network, trainer: null, seen: 0, pass: 0, rate: null });
-      Object.assign(this, { running: false, diverged: false, busy: null, failed: null });
-      Object.assign(this, { losses: [], errors: [], waiting: [], times: [] });
-      network.title = title;
+      this.forget();
+      Object.assign(this, { wishes, network });
+      network.title = this.name ? `Network ${this.name}` : "The network";
       this.changed(this);
     }
 
@@ -51,16 +57,17 @@
       if (this.trainer) return this.trainer;
       const { order, ...learned } = lenet.altered(digits.train, lenet.digitChoices(this.wishes));
       this.learned = learned;
-      this.trainer = new lenet.Trainer({
+      const trainer = new lenet.Trainer({
         ...lenet.trainerChoices(this.wishes),
         digits: learned,
         order,
         judged: digits.validation,
         every: JUDGED_EVERY,
         weights: lenet.weightsOf(this.network),
-        report: (news) => this.hear(news),
+        report: (news) => this.trainer === trainer && this.hear(news), // not of one that was closed
       });
-      return this.trainer;
+      this.trainer = trainer;
+      return trainer;
     }
 
     hear(news) {
@@ -71,8 +78,8 @@
     }
 
     hearProgress(news) {
-      const { seen, pass, rate, running, diverged, busy } = news;
-      Object.assign(this, { seen, pass, rate, running, diverged, busy });
+      const { seen, rate, running, diverged, busy } = news;
+      Object.assign(this, { seen, rate, running, diverged, busy });
       this.addLosses(news.losses);
       for (const { seen: x, errors, of, loss } of news.judged ?? []) {
         this.errors.push({ x, y: (100 * errors) / of, errors, of, loss });
@@ -98,6 +105,11 @@
         const x = TOGETHER * (this.losses.length + 1);
         this.losses.push({ x, y: some.reduce((sum, loss) => sum + loss, 0) / TOGETHER });
       }
+    }
+
+    /* How often all digits it learns from have been seen. */
+    passes() {
+      return this.seen / this.learned.labels.length;
     }
 
     /* Images a second, lately; null where that is not known. */

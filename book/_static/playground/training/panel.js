@@ -235,13 +235,14 @@
   const BUSY = { curvature: " It estimates the curvature.", judging: " It is being judged." };
 
   function factsOf(learner) {
-    const { busy, diverged, failed, name, pass, rate, seen } = learner;
+    const { busy, diverged, failed, name, rate, seen } = learner;
     const whose = name ? `${name}: ` : "";
     if (failed) return `${whose}The training stopped: ${failed}`;
     const { judged, loss } = learner.latest();
     const speed = learner.speed();
     const parts = [`${whose}${seen.toLocaleString("en")} images seen`];
-    if (seen > 0 && rate) parts.push(`pass ${pass}`, `rate ${rate}`);
+    if (seen > 0) parts.push(`${lenet.number(learner.passes(), 2)} passes`);
+    if (rate) parts.push(`rate ${rate}`);
     if (speed !== null) parts.push(`${Math.round(speed).toLocaleString("en")} images a second`);
     const learned = loss ? ` Loss ${lenet.number(loss.y, 2)}.` : "";
     const errors = judged ? ` ${judged.errors} of ${judged.of.toLocaleString("en")} misread.` : "";
