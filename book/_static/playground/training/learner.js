@@ -57,8 +57,11 @@
       if (this.trainer) return this.trainer;
       const { order, ...learned } = lenet.altered(digits.train, lenet.digitChoices(this.wishes));
       this.learned = learned;
+      const choices = lenet.trainerChoices(this.wishes);
+      const codes = this.network.layers.at(-1).codes.slice(); // those of a file may be others
       const trainer = new lenet.Trainer({
-        ...lenet.trainerChoices(this.wishes),
+        ...choices,
+        network: { ...choices.network, codes },
         digits: learned,
         order,
         judged: digits.validation,
