@@ -105,10 +105,11 @@ def wish(page, **wishes):
         " [key, input.parentElement.firstChild.data.trim()]))"
     )
     for key, value in wishes.items():
-        field = details.get_by_label(names[key], exact=True)
-        if field.evaluate("(f) => f.tagName") == "SELECT":
-            field.select_option(value)
+        choices = details.get_by_role("combobox", name=names[key], exact=True)
+        if choices.count():
+            choices.select_option(value)
         else:
+            field = details.get_by_role("textbox", name=names[key], exact=True)
             field.fill(value)
             field.press("Tab")
 
@@ -269,7 +270,7 @@ def test_settings_reach_the_training(page):
 @pytest.mark.parametrize("rate", ["", "no number", "0", "-1"])
 def test_a_number_that_is_none_is_put_back(page, rate):
     wish(page, rate=rate)
-    assert page.get_by_label("Rate of the first pass").input_value() == "0.0001"
+    assert page.get_by_role("textbox", name="Rate of the first pass").input_value() == "0.0001"
 
 
 def test_a_change_waits_for_the_next_start(page):
@@ -288,7 +289,7 @@ def test_an_own_table_is_clicked(page):
     cell.click()
     assert cell.get_attribute("aria-pressed") == "true"
     table = f"{PANEL}.learners[0].network.layers[2].table"
-    assert page.evaluate(table) == [[0, 1, 2, 5], *C3_TABLE[1:]]
+    assert page.evaluate(table) == [[0, 1, 2, 5], *map(list, C3_TABLE[1:])]
     for source in (0, 1, 2, 5):
         page.get_by_role("button", name=f"C3, map 0 reads S2, map {source}").click()
     assert page.evaluate(table)[0] == [5]  # a map reads at least one

@@ -4,21 +4,21 @@
   const lenet = (window.lenet = window.lenet || {});
   const { button, element } = lenet;
 
-  const PACE = 1200; // milliseconds at a station, where it goes on by itself
+  const PACE = 2000; // milliseconds at a station, where it goes on by itself
   const COLUMNS = { C5: 12, F6: 7 }; // how the units of a layer are laid out
 
   class WatchView {
     constructor() {
       this.title = element("p", { class: "lenet-inspector-title" });
       this.text = element("p");
-      const told = element("div", { role: "status" }, this.title, this.text);
+      this.told = element("div", { role: "status" }, this.title, this.text);
       this.pictures = element("div", { class: "lenet-station" });
       const way = lenet.toolbar("lenet-row", "The image’s way");
       this.before = button("Back", () => this.go(this.at - 1));
       this.after = button("Next", () => this.go(this.at + 1));
       this.walking = button("Play", () => this.walk(!this.timer));
       way.fill([this.before, this.walking, this.after]);
-      this.root = element("div", { class: "lenet-watch" }, way.root, told, this.pictures);
+      this.root = element("div", { class: "lenet-watch" }, way.root, this.told, this.pictures);
       this.root.hidden = true;
     }
 
@@ -40,7 +40,9 @@
     walk(isOn) {
       clearTimeout(this.timer);
       this.timer = isOn ? setTimeout(() => this.walkOn(), PACE) : null;
-      lenet.write(this.walking, isOn ? "Pause" : "Play");
+      lenet.write(this.walking, isOn ? "Stop" : "Play");
+      // No voice would keep up with it; who goes by hand is told each station.
+      this.told.setAttribute("aria-live", isOn ? "off" : "polite");
     }
 
     walkOn() {
