@@ -65,6 +65,8 @@ def directive(info: str) -> str:
 def is_paragraph(lines: list[str], words: str) -> bool:
     """Say whether these lines are the words, each after what its place in a list asks for."""
     parts = words.split("\n")
+    if not lines:  # a figure of HTML has words that stand in no line of their own
+        return False
     is_whole = len(parts) == len(lines) and all(
         line.rstrip().endswith(part.strip()) for line, part in zip(lines, parts, strict=True)
     )

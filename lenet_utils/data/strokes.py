@@ -55,7 +55,7 @@ def thinned(ink: np.ndarray) -> np.ndarray:
         deepest = ndimage.maximum(depth, blobs, np.arange(1, count + 1))
         was_loop = np.concatenate([[False], deepest > FILLED * radius])[blobs]
         narrow = np.where(was_loop, (radius + half + 0.5 - depth).clip(0, 1), narrow)
-    return narrow
+    return np.asarray(narrow)
 
 
 def _goes_through(radius: float, depth: np.ndarray, mask: np.ndarray) -> bool:

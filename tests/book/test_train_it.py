@@ -300,11 +300,13 @@ def test_an_own_table_is_clicked(page):
 
 
 def test_each_group_of_settings_has_its_sentence(page):
-    told = dict(page.evaluate(
-        "[...document.querySelectorAll('.lenet-settings fieldset')].map((group) =>"
-        " [group.querySelector('legend').textContent,"
-        " group.querySelector('.lenet-about').innerHTML])"
-    ))
+    told = dict(
+        page.evaluate(
+            "[...document.querySelectorAll('.lenet-settings fieldset')].map((group) =>"
+            " [group.querySelector('legend').textContent,"
+            " group.querySelector('.lenet-about').innerHTML])"
+        )
+    )
     assert "Of steps." in told["Steps"]
     assert 'href="other.html"' in told["Digits"]
     chapter = (ROOT / "book" / "train-it.md").read_text(encoding="utf-8")
@@ -361,7 +363,9 @@ def test_one_image_goes_there_and_back(open_page):
     assert "Backwards: F6" in titles[9]
     assert "step: F6" in titles[20]
     said = page.locator(".lenet-watch").inner_text()
-    now, before = re.search(r"a penalty of ([\d.]+); before the step it was ([\d.]+)", said).groups()
+    now, before = re.search(
+        r"a penalty of ([\d.]+); before the step it was ([\d.]+)", said
+    ).groups()
     assert float(now) < float(before)
     assert page.evaluate(f"{PANEL}.learners[0].seen") == 1
 
@@ -410,7 +414,8 @@ DROP = """([name, text]) => {
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     transfer.items.add(new File([bytes], name));
     const root = document.querySelector("[data-panel=train]");
-    const event = new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+    const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
+    const event = new DragEvent("drop", options);
     root.dispatchEvent(event);
     return event.defaultPrevented;
 }"""

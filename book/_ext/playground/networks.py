@@ -69,7 +69,7 @@ OFFERED = {
 
 
 def write_scripts(folder: Path) -> None:
-    """Write into ``folder`` a script for each network, one for the kernels, and one for the rest."""
+    """Write into ``folder`` a script for each network, one for the kernels, one for the rest."""
     mistakes: list[int] = []
     for key, network in OFFERED.items():
         described = describe(network)
