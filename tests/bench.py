@@ -25,6 +25,7 @@ import recording
 import speed
 import torch
 from building import HTML, ROOT
+from page_learning import page_learning
 from playwright.sync_api import sync_playwright
 from printing.chromium import FLAGS, MISSING, find_chromium
 
@@ -224,6 +225,7 @@ MEASUREMENTS = {
     "judging": partial(speed.judging, SIZES),
     "memory": partial(speed.memory, SIZES),
     "page": page,
+    "learning in the page": page_learning,
 }
 
 

@@ -24,11 +24,13 @@ SLOW = {
     "test_experiments",
     "test_formulas",
     "test_javascript",
+    "test_kernels",
     "test_main",
     "test_natural_calls",
     "test_notebooks",
     "test_one_page",
     "test_page_weight",
+    "test_page_weights",
     "test_pages",
     "test_paper_table",
     "test_parallel",
@@ -43,6 +45,7 @@ SLOW = {
     "test_speed",
     "test_tables",
     "test_train_it",
+    "test_trainer",
 }
 LOCAL = ("127.", "localhost", "::1", "0.0.0.0")
 

@@ -1,44 +1,30 @@
 """The book's own scripts, linted by eslint, which npm brings for the tests alone."""
 
-import hashlib
 import shutil
-import subprocess
 
+import npm
 import pytest
 from browsing import without
 from building import ROOT
 
-TOOLS = ROOT / "tests" / "javascript"
-NEEDED = ("package.json", "package-lock.json", ".npmrc", "eslint.config.mjs")
 SCRIPTS = sorted((ROOT / "book" / "_static").rglob("*.js"))
-
-
-def run(*command, cwd):
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+CONFIG = "eslint.config.mjs"
 
 
 @pytest.fixture(scope="module")
 def eslint():
-    """A function that lints what lies in a folder; eslint itself is kept in _build."""
-    if not shutil.which("npm"):
-        without("no npm found, which brings eslint: install Node.js (Debian: apt install npm)")
-    files = {name: (TOOLS / name).read_bytes() for name in NEEDED}
-    digest = hashlib.sha256(b"\0".join(files.values())).hexdigest()[:16]
-    folder = ROOT / "_build" / f"eslint-{digest}"
+    """A function that lints what lies in a folder."""
+    try:
+        folder = npm.installed()
+    except npm.NoPackagesError as error:
+        without(f"no eslint: {error}")
+    # Beside the packages, for it imports one.
+    shutil.copy(npm.TOOLS / CONFIG, folder)
     program = folder / "node_modules" / "eslint" / "bin" / "eslint.js"
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        installed = run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
-        if installed.returncode:
-            without(f"npm could not bring eslint: {installed.stderr[-300:]}")
 
     def lint(folder_of_scripts):
-        config = folder / "eslint.config.mjs"
-        return run(
-            "node", program, "--config", config, "--max-warnings=0", ".", cwd=folder_of_scripts
-        )
+        command = ("node", program, "--config", folder / CONFIG, "--max-warnings=0", ".")
+        return npm.run(*command, cwd=folder_of_scripts)
 
     return lint
 
@@ -66,4 +52,4 @@ def test_a_slip_is_found(eslint, tmp_path, slip, rule):
 
 def test_the_lock_names_no_registry():
     """Where packages come from is the reader's setting, not this project's."""
-    assert "resolved" not in (TOOLS / "package-lock.json").read_text()
+    assert "resolved" not in (npm.TOOLS / "package-lock.json").read_text()

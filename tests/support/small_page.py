@@ -9,6 +9,8 @@ from browsing import PATIENCE
 from building import ROOT
 from playground import SCRIPTS, networks
 
+from lenet_utils._inputs import FIXED_SCALINGS
+
 __all__ = ["bytes_of", "floats_of", "in_base64", "open_small_page", "write_small_page"]
 
 SOURCES = ROOT / "book" / "_static" / "playground"
@@ -62,6 +64,7 @@ def floats_of(text):
 
 def bytes_of(digits):
     """Return MNIST's bytes, ``(N, 784)``, of digits as the papers scaled them."""
-    low, high = digits.images.min(), digits.images.max()
     inner = digits.images[:, 0, 2:-2, 2:-2]
-    return ((inner - low) / (high - low) * 255).round().byte().reshape(len(digits), -1).numpy()
+    background, ink = FIXED_SCALINGS["1998"]
+    share = (inner - background) / (ink - background)
+    return (share * 255).round().byte().reshape(len(digits), -1).numpy()

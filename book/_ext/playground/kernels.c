@@ -122,7 +122,7 @@ EXPORT(squash) void squash(int from, int n, int kind, double amplitude, double s
   for (int i = 0; i < n; i += 2) {
     two a = __builtin_convertvector(*(pair *)(x + i), two), y;
     if (kind == RELU) {
-      y = a > 0 ? a : a * 0; /* NaN stays NaN */
+      y = a < 0 ? 0 : a; /* NaN stays NaN */
     } else {
       two e = falling(2 * slope * (a < 0 ? -a : a));
       two high = kind == LOGISTIC ? amplitude / (1 + e) : amplitude * (1 - e) / (1 + e);

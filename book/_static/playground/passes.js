@@ -53,7 +53,10 @@
     for (let unit = 0; unit < row.maps; unit++) {
       const code = row.codes + unit * inputs;
       let sum = 0;
-      for (let j = 0; j < inputs; j++) sum += (floats[x + j] - floats[code + j]) ** 2;
+      for (let j = 0; j < inputs; j++) {
+        const away = floats[x + j] - floats[code + j];
+        sum += away * away; // a power may differ from browser to browser
+      }
       penalties[unit] = sum;
     }
   }

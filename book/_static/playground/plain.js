@@ -27,7 +27,7 @@
     }
 
     function square(to, from, n) {
-      for (let i = 0; i < n; i++) floats[to + i] = floats[from + i] ** 2;
+      for (let i = 0; i < n; i++) floats[to + i] = floats[from + i] * floats[from + i];
     }
 
     function total(from, n) {
@@ -109,7 +109,7 @@
       for (let i = x; i < x + n; i++) {
         const a = floats[i];
         if (kind === RELU) {
-          floats[i] = a > 0 ? a : a * 0; // NaN stays NaN
+          floats[i] = a < 0 ? 0 : a; // NaN stays NaN
           continue;
         }
         const e = falling(2 * slope * Math.abs(a));

@@ -153,7 +153,7 @@
   }
 
   function ascii(json) {
-    return json.replace(/[\u0080-\uffff]/g, (letter) => {
+    return json.replace(/[\u007f-\uffff]/g, (letter) => {
       return `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
     });
   }
