@@ -208,7 +208,7 @@ def test_rates_go_with_the_passes(page, start):
 
 
 def test_a_training_that_diverges_stops_and_says_so(page, start):
-    start(learned=100, judged=0, optimizer="plain", rates=[50])
+    start(learned=100, judged=0, optimizer="plain", rates=[50], network={"squash": "relu"})
     act(page, "run")
     (*_, last) = wait_for(page, STANDS)
     assert last["diverged"]
