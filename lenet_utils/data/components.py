@@ -159,10 +159,10 @@ def sheet_of(parts: np.ndarray) -> np.ndarray | None:
         return None
     step = max(1, min(parts.shape) // SMALL_SIDE)
     thinned = np.pad(parts[::step, ::step] == label, 1)
+    if ndimage.distance_transform_edt(thinned).max() * step < SHEET * max(parts.shape):
+        return None
     filled = ndimage.binary_fill_holes(thinned)
     if filled.sum() < LEAST_FILLED * _smallest_rectangle(filled):
-        return None
-    if ndimage.distance_transform_edt(thinned).max() * step < SHEET * max(parts.shape):
         return None
     filled = ndimage.binary_fill_holes(parts == label)
     sheet: np.ndarray = ndimage.binary_erosion(filled, iterations=4)

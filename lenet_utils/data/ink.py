@@ -103,7 +103,9 @@ def _found(colours: np.ndarray) -> Found:
         if area < 0.5 * before and not reach_across(darker[1], ink.shape):
             parts, chosen = darker
     ink = (ink / strongest).clip(0, 1)
-    mask = np.isin(parts, [part.label for part in chosen])
+    mask = np.zeros(parts.max() + 1, dtype=bool)
+    mask[[part.label for part in chosen]] = True
+    mask = mask[parts]
     if not plain:  # a stroke's edges are fainter than the limit
         mask = ndimage.binary_dilation(mask, np.ones((3, 3)))
     return Found(paper, ink, parts, np.where(mask, ink, 0))
