@@ -13,7 +13,7 @@ SMALL_SIDE = 120  # pixels: at this size paper is looked at
 SPECK_AREA, SPECK_SIDE = 0.008, 0.05  # of the largest component's, and what is no part of a digit
 SMALLEST = 0.01  # of the picture's longer side: what is smaller is no digit in it
 SHEET = 0.1  # of the longer side: the half-width of what is no stroke, but paper on a desk
-TALL, GAP = 0.7, 0.2  # of the tallest part: a digit beside another, not a stroke of the same one
+TALL, GAP = 0.7, 0.1  # of the tallest part: a digit beside another, not a stroke of the same one
 DIGIT = 0.15  # of the picture's shorter side: what may be the digit if all else is at the border
 SMALL, APART = (
     0.3,
@@ -50,6 +50,8 @@ def kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -
     possible = [part for part in possible if not _is_around(part, possible, parts)]
     least = 0.02 * max(height, width)
     if not any(max(part.height, part.width) >= least for part in possible):
+        if sum(reach_across([part], parts.shape) for part in found) > 1:
+            raise ValueError("found no digit: only lines across the picture")
         possible = found
     if not plain:
         possible = _inside(possible, parts.shape)
@@ -85,11 +87,11 @@ def _check_single(parts: list[Part]) -> None:
 def _inside(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
     """Leave out what reaches the border, such as a desk or a finger, if a digit is left.
 
-    What reaches three of the picture's sides is one that fills the picture.
+    What reaches from one side to the opposite one may be a digit that fills the picture.
     """
-    inner = [part for part in parts if not 0 < _sides(part, shape) < 3]
-    largest = max(max(part.height, part.width) for part in parts)
-    least = min(DIGIT * min(shape), 0.5 * largest)
+    at_border = [p for p in parts if _sides(p, shape) and not reach_across([p], shape)]
+    inner = [part for part in parts if part not in at_border]
+    least = max([DIGIT * min(shape), *(0.3 * min(p.height, p.width) for p in at_border)])
     return inner if any(max(part.height, part.width) >= least for part in inner) else parts
 
 
