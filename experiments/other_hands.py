@@ -216,7 +216,10 @@ def keep(model: LeNet5, row: dict[str, object], folder: Path) -> None:
     """Write the weights that travel with the package: the first seed's, whatever its errors."""
     which, name = KEPT
     if all(row[column] == value for column, value in which.items()):
-        save_weights(model, folder / name, {k: str(v) for k, v in row.items()})
+        errors, size = row["mnist_errors"], row["mnist_size"]
+        known = {"row": "LeNet-5 [hands]", "recipe": "modern"}
+        known |= {"test_errors": errors, "test_size": size}
+        save_weights(model, folder / name, {k: str(v) for k, v in {**known, **row}.items()})
 
 
 if __name__ == "__main__":

@@ -456,7 +456,7 @@ def files(folder):
         ("predict", "odd.safetensors", "plenty"),
         ("predict", "missing.safetensors", "missing.safetensors"),
         ("predict", "diverged.safetensors", "diverged.safetensors is of no use: h1.0.bias has NaN"),
-        ("predict", "lenet7", "'lenet5-dist', which are in this package"),
+        ("predict", "lenet7", "'lenet5-hands', which are in this package"),
     ],
 )
 def test_wrong_weights_end_with_1_and_a_line_that_names_them(

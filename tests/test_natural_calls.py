@@ -60,6 +60,7 @@ MAKE = {
     "lenet1": LeNet1.from_pretrained,
     "lenet5": LeNet5.from_pretrained,
     "lenet5-dist": partial(LeNet5.from_pretrained, "dist"),
+    "lenet5-hands": partial(LeNet5.from_pretrained, "hands"),
 }
 
 

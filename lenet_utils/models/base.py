@@ -42,8 +42,8 @@ class LeNet(nn.Sequential):
         """Return a trained network, as published in all its parts, from weights in this package.
 
         Trained by the modern recipe of ``experiments/paper_table.py`` on all 60,000 training
-        digits, with the first seed: not picked by its test errors. `read_metadata` of the file in
-        ``lenet_utils/assets/weights`` tells recipe, versions and test errors.
+        digits of MNIST, with the first seed: not picked by its test errors. `read_metadata` of the
+        file in ``lenet_utils/assets/weights`` tells recipe, versions and test errors.
 
         To go on with the training, give `fit` a lower rate than its own, which is for new networks:
         ``optimizer=torch.optim.AdamW(model.parameters(), lr=1e-3)`` or less. A pass over the plain
@@ -55,7 +55,9 @@ class LeNet(nn.Sequential):
         name
             "plain": from the training digits alone. LeNet-1's are of 16x16 pixels, framed to 28x28,
             as in LeCun et al. 1998, preprint p. 13. "dist", for LeNet-5: from distorted digits,
-            each time others.
+            each time others. "hands", for LeNet-5: "dist" went on to learn from digits drawn anew
+            as other people might write them (``experiments/other_hands.py``), and reads those of
+            other sets with fewer errors, MNIST's with more.
 
         Raises
         ------

@@ -70,7 +70,11 @@ class LeNet5(LeNet):
     """
 
     size = 32
-    pretrained: ClassVar = {"plain": "lenet5.safetensors", "dist": "lenet5-dist.safetensors"}
+    pretrained: ClassVar = {
+        "plain": "lenet5.safetensors",
+        "dist": "lenet5-dist.safetensors",
+        "hands": "lenet5-hands.safetensors",
+    }
 
     def __init__(
         self,

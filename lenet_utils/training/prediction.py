@@ -1,7 +1,8 @@
 """Naming what a picture shows, with weights of one's own or those that travel with the package.
 
-The latter are "lenet1", "lenet5" and "lenet5-dist", which has learned from distorted digits and
-makes the fewest errors of the three: see `LeNet.from_pretrained`.
+The latter are "lenet1", "lenet5", "lenet5-dist", which has learned from distorted digits and makes
+the fewest errors on MNIST, and "lenet5-hands", which makes the fewest on digits of other people:
+see `LeNet.from_pretrained`.
 """
 
 from __future__ import annotations
@@ -29,10 +30,15 @@ from ..models.weights import load_weights, read_metadata
 
 __all__ = ["PRETRAINED", "Prediction", "Trained", "load_trained", "predict"]
 
-PRETRAINED = ("lenet1", "lenet5", "lenet5-dist")
-# Their notes name only the row of experiments/paper_table.py that they come from, which says of
-# which network they are. The network knows what its images were like.
-_ROWS = {"LeNet-1 [16x16]": "lenet1", "LeNet-5": "lenet5", "LeNet-5 [dist]": "lenet5"}
+PRETRAINED = ("lenet1", "lenet5", "lenet5-dist", "lenet5-hands")
+# Their notes name only the row of a table that they come from, which says of which network they
+# are. The network knows what its images were like.
+_ROWS = {
+    "LeNet-1 [16x16]": "lenet1",
+    "LeNet-5": "lenet5",
+    "LeNet-5 [dist]": "lenet5",
+    "LeNet-5 [hands]": "lenet5",
+}
 FRAMED = ("fashion", "kmnist")  # data whose things fill the image, where digits have a margin
 _OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
 
@@ -107,8 +113,8 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
     Parameters
     ----------
     weights
-        "lenet1", "lenet5" or "lenet5-dist", which travel with this package; any other text, and
-        every ``Path``, is a file.
+        "lenet1", "lenet5", "lenet5-dist" or "lenet5-hands", which travel with this package; any
+        other text, and every ``Path``, is a file.
 
     Raises
     ------
@@ -179,8 +185,8 @@ def predict(
         A picture of one digit, or whatever the weights are for, or the path of one in any format
         Pillow reads.
     weights
-        What `load_trained` takes: "lenet1", "lenet5", "lenet5-dist", or a file written by
-        ``python -m lenet_utils train``. For many pictures, what it returns: loaded once.
+        What `load_trained` takes: "lenet1", "lenet5", "lenet5-dist", "lenet5-hands", or a file
+        written by ``python -m lenet_utils train``. For many pictures, what it returns: loaded once.
 
     Returns
     -------

@@ -96,7 +96,7 @@ def test_recorded_runs_are_not_repeated_and_the_first_seed_is_kept(tmp_path, mon
 
     def fake(folder=None, **names):
         done.append(names)
-        return LeNet5(), {**names, "mnist_errors": 1}
+        return LeNet5(), {**names, "mnist_errors": 1, "mnist_size": 2}
 
     monkeypatch.setattr(other_hands, "run", fake)
     out = tmp_path / "new" / "x.csv"
@@ -109,6 +109,7 @@ def test_recorded_runs_are_not_repeated_and_the_first_seed_is_kept(tmp_path, mon
     assert kept.name == name
     assert read_metadata(kept)["step"] == which["step"]
     assert read_metadata(kept)["seed"] == "0"
+    assert read_metadata(kept)["test_errors"] == "1"
     load_weights(LeNet5(), kept)
     count = len(done)
     assert count == len(pd.read_csv(out)) == 2 * 2 * (len(STEPS) + 1)

@@ -448,7 +448,7 @@ def test_lush_start_is_by_the_fan_in_of_each_row():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("network", "name"), [(LeNet1, "plain"), (LeNet5, "plain"), (LeNet5, "dist")]
+    ("network", "name"), [(LeNet1, "plain"), (LeNet5, "plain"), (LeNet5, "dist"), (LeNet5, "hands")]
 )
 def test_pretrained_network_makes_the_errors_its_file_says(network, name):
     model = network.from_pretrained(name)
@@ -466,8 +466,8 @@ def test_pretrained_network_makes_the_errors_its_file_says(network, name):
     [
         (LeNet1, "dist", "'plain'"),
         (LeNet4, "plain", "none"),
-        (LeNet5, "best", "'plain', 'dist'"),
-        (LeNet5, None, "'plain', 'dist'"),
+        (LeNet5, "best", "'plain', 'dist', 'hands'"),
+        (LeNet5, None, "'plain', 'dist', 'hands'"),
     ],
 )
 def test_unknown_weights_are_refused(network, name, known):
