@@ -23,6 +23,8 @@ SLOW = {
     "test_execution",
     "test_experiments",
     "test_formulas",
+    "test_hands",
+    "test_hands_runs",
     "test_javascript",
     "test_kernels",
     "test_main",

@@ -14,7 +14,7 @@ from scipy import ndimage
 from lenet_utils import Digits, LeNet5, evaluate, load_mnist
 from lenet_utils.data import recovered_aspect
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 COUNT = 300
 UNMOVED = Pen(0, slant=0, turn=0, squeeze=0, thinnest=2.5, thickest=2.5, softest=1, smallest=1)

@@ -48,7 +48,6 @@ def test_every_step_of_a_seed_comes_before_the_next_seed() -> None:
     assert len({(run["epochs"], run["rate"]) for run in ladder}) == 1  # all learn as long
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", ["widths", "hands"])
 def test_training_learns_and_repeats(passes, step) -> None:
     one, same = (other_hands.trained(passes, step, 0, 3, 0.001) for _ in range(2))
@@ -137,7 +136,6 @@ def test_final_runs_are_those_of_the_plan(rows) -> None:
     assert {tuple(row) for row in rows[KEY].itertuples(index=False)} == planned
 
 
-@pytest.mark.slow
 def test_the_shipped_network_makes_the_errors_recorded(rows) -> None:
     which, name = other_hands.KEPT
     notes = read_metadata(WEIGHTS / name)
