@@ -242,7 +242,7 @@
     const speed = learner.speed();
     const parts = [`${whose}${seen.toLocaleString("en")} images seen`];
     if (seen > 0) parts.push(`${lenet.number(learner.passes(), 2)} passes`);
-    if (rate) parts.push(`rate ${rate}`);
+    if (rate) parts.push(`rate ${Number(rate.toPrecision(3))}`);
     if (speed !== null) parts.push(`${Math.round(speed).toLocaleString("en")} images a second`);
     const learned = loss ? ` Loss ${lenet.number(loss.y, 2)}.` : "";
     const errors = judged ? ` ${judged.errors} of ${judged.of.toLocaleString("en")} misread.` : "";
