@@ -10,8 +10,9 @@ import torch
 from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
 from building import HTML, ROOT, build, start_book
 from playground import training_digits
+from torch import nn
 
-from lenet_utils import C3_TABLE, LeNet5, evaluate, load_mnist, load_weights, save_weights
+from lenet_utils import C3_TABLE, LeNet1, LeNet5, evaluate, load_mnist, load_weights, save_weights
 from lenet_utils.models import read_metadata
 
 PAGE = """# A page
@@ -364,7 +365,7 @@ def test_one_image_goes_there_and_back(open_page):
     assert "step: F6" in titles[20]
     said = page.locator(".lenet-watch").inner_text()
     now, before = re.search(
-        r"a penalty of ([\d.]+); before the step it was ([\d.]+)", said
+        r"a penalty of ([\d.]+\d); before the step it was ([\d.]+\d)", said
     ).groups()
     assert float(now) < float(before)
     assert page.evaluate(f"{PANEL}.learners[0].seen") == 1
@@ -390,6 +391,16 @@ def test_weights_of_python_are_taken(page, judges, tmp_path):
     assert errors == evaluate(model, judges).errors
 
 
+def test_weights_bring_their_table_along(page, tmp_path):
+    model = LeNet5(connections=None)
+    file = tmp_path / "dense.safetensors"
+    save_weights(model, file)
+    give(page, file)
+    page.get_by_text("dense.safetensors is in use here").wait_for()
+    assert page.evaluate(f"{PANEL}.learners[0].network.layers[2].table.flat().length") == 96
+    learn(page, 100)  # the worker builds it alike
+
+
 def refusal(page):
     page.locator(".lenet-bring .is-refusal").wait_for()
     return page.locator(".lenet-bring .is-refusal").inner_text()
@@ -397,10 +408,11 @@ def refusal(page):
 
 def test_what_does_not_fit_is_refused_with_pythons_sentence(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # Python names a file as it was asked for
-    save_weights(LeNet5(connections=None), "dense.safetensors")
+    save_weights(LeNet5(output=nn.Linear(84, 10)), "softmax.safetensors")
+    save_weights(LeNet1(), "lenet1.safetensors")
     (tmp_path / "scribble.safetensors").write_bytes(b"no weights at all")
     before = weights(page)
-    for name in ("dense.safetensors", "scribble.safetensors"):
+    for name in ("softmax.safetensors", "lenet1.safetensors", "scribble.safetensors"):
         with pytest.raises(ValueError, match=name) as refused:
             load_weights(LeNet5(), name)
         give(page, tmp_path / name)

@@ -4,11 +4,11 @@
   const lenet = (window.lenet = window.lenet || {});
   const { button, element } = lenet;
 
-  /* A button to choose a file of weights; one may also be dropped on `zone`. `choices` returns what
-     the network is built of, and `taken` is called with it. */
+  /* A button to choose a file of weights; one may also be dropped on `zone`. `taken` is called with
+     the network and the file's name. */
   class BringView {
-    constructor(zone, choices, taken) {
-      Object.assign(this, { choices, taken });
+    constructor(zone, taken) {
+      this.taken = taken;
       this.status = element("p", { class: "lenet-muted", role: "status" });
       const input = element("input", {
         type: "file",
@@ -39,7 +39,7 @@
       if (!file) return;
       try {
         const bytes = new Uint8Array(await file.arrayBuffer());
-        this.taken(lenet.readWeights(bytes, file.name, this.choices()));
+        this.taken(lenet.readWeights(bytes, file.name), file.name);
         this.say(`${file.name} is in use here; this page alone has read it.`);
       } catch (error) {
         this.say(error.message, true);

@@ -40,11 +40,7 @@
     /* `learners` returns those that are learning, the first of which is kept. */
     constructor(zone, learners, digits, taken) {
       Object.assign(this, { learners, digits });
-      const choices = () => {
-        const { table, squash } = lenet.networkChoices(learners()[0].wishes);
-        return { table, squash };
-      };
-      this.bring = new lenet.BringView(zone, choices, taken);
+      this.bring = new lenet.BringView(zone, taken);
       this.status = element("p", { class: "lenet-muted", role: "status" });
       const keep = button("Keep the weights", () => this.keep());
       const ask = button("Ask 1,000 test digits", () => this.ask());

@@ -92,10 +92,8 @@
       lenet.setWeights(this.network, news.weights);
     }
 
+    /* A report of the progress follows: its loss is counted there. */
     hearWatched(news) {
-      this.seen = news.seen;
-      this.running = false;
-      this.addLosses([news.loss]);
       lenet.setWeights(this.network, news.weights);
       this.watched(this, news);
     }

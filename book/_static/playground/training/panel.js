@@ -100,6 +100,8 @@
     begin(network) {
       this.watching.hide();
       this.isPending = false;
+      if (network) Object.assign(this.wishes[0], lenet.wishesLike(network));
+      this.form.show(this.form.wishes);
       this.active().forEach((learner, i) => {
         learner.begin({ ...this.wishes[i] }, i === 0 ? network : undefined);
       });

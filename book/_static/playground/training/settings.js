@@ -62,6 +62,13 @@
     return rates.map((rate) => (rate * first) / rates[0]);
   }
 
+  /* The wishes that build such a network, of a file that was brought. */
+  function wishesLike(network) {
+    const [first, , { table }] = network.layers;
+    const isPublished = JSON.stringify(table) === JSON.stringify(lenet.published.table);
+    return { table: isPublished ? "published" : "own", own: table, squash: first.squash.name };
+  }
+
   /* The choices of lenet.newNetwork. */
   function networkChoices(wishes) {
     const { squash, codes, start, seed } = wishes;
@@ -150,6 +157,13 @@
     return entries.map(([value, name]) => element("option", { value }, name));
   }
 
-  const made = { SettingsForm, SOURCES, digitChoices, firstWishes, networkChoices, trainerChoices };
-  Object.assign(lenet, made);
+  Object.assign(lenet, {
+    SettingsForm,
+    SOURCES,
+    digitChoices,
+    firstWishes,
+    networkChoices,
+    trainerChoices,
+    wishesLike,
+  });
 })();

@@ -83,7 +83,7 @@
       return [figure(made, "the image")];
     };
     return {
-      title: `Image ${seen.toLocaleString("en")}, to be read as ${label}`,
+      title: `Image ${(seen + 1).toLocaleString("en")}, to be read as ${label}`,
       text: "It is padded to 32 × 32, paper being −0.1 and ink 1.175.",
       pictures: tile,
     };
