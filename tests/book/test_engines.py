@@ -124,6 +124,20 @@ def test_the_keyboard_draws_too(opened):
     says(opened, "blank")
 
 
+@playground
+def test_the_address_brings_the_drawing_back(opened):
+    click(opened, f"{PANEL}.root.querySelectorAll('.lenet-choice span')[2]")
+    opened.evaluate(f"{PANEL}.drawing.begin({{ x: 140, y: 40 }})")
+    opened.evaluate(f"{PANEL}.drawing.extend({{ x: 140, y: 240 }})")
+    opened.wait("location.hash.startsWith('#draw=lenet5-dist&ink=')")
+    address = opened.evaluate("location.href")
+    opened.open("about:blank")
+    opened.open(address)
+    opened.evaluate(FILL)
+    says(opened, "LeNet-5 [dist] reads a 1")
+    np.testing.assert_array_equal(last_stroke(opened), [(140, 40), (140, 240)])
+
+
 # --- The same numbers ----------------------------------------------------------------------------
 
 READ = f"""((drawings) => drawings.map((strokes) => {{
@@ -154,14 +168,14 @@ def in_chromium(browser, pages):
 
 
 def compare(read, expected):
-    """The ink to the last bit, also as Python draws it; penalties, for which engines have their own
-    exponential, to far less than anyone reads."""
+    """The ink to the last bit, also as Python draws it, and the prepared image; penalties to less
+    than anyone reads, for engines have hyperbolic tangents of their own."""
     for found, wanted in zip(read, expected, strict=True):
         ink = np.array(found["ink"], dtype=np.uint8).reshape(280, 280)
         np.testing.assert_array_equal(ink, ink_of(as_pairs(found["kept"])))
         assert found["kept"] == wanted["kept"]
-        assert found["field"] == wanted["field"]
-        np.testing.assert_allclose(found["penalties"], wanted["penalties"], rtol=0, atol=1e-6)
+        np.testing.assert_array_equal(found["field"], wanted["field"])
+        np.testing.assert_allclose(found["penalties"], wanted["penalties"], rtol=0, atol=1e-4)
 
 
 @playground

@@ -2,17 +2,11 @@
 import js from "@eslint/js";
 
 const browser = [
-<<<<<<< HEAD
-  ...["atob", "Blob", "clearTimeout", "document", "HTMLLIElement", "ImageData"],
-  ...["IntersectionObserver", "location", "MessageChannel", "MutationObserver", "performance"],
-  ...["postMessage", "self", "setTimeout", "TextDecoder", "TextEncoder", "URL"],
-  ...["URLSearchParams", "WebAssembly", "window", "Worker", "lenet"],
-=======
-  ...["atob", "Blob", "clearTimeout", "DecompressionStream", "document", "HTMLLIElement"],
-  ...["ImageData", "IntersectionObserver", "location", "MessageChannel", "MutationObserver"],
-  ...["performance", "postMessage", "Response", "self", "setTimeout", "URL", "URLSearchParams"],
-  ...["WebAssembly", "window", "Worker", "lenet"],
->>>>>>> 89a5cd4 (The training panel's parts: digits as a script, settings, curves, kernels, one image's way, files)
+  ...["atob", "Blob", "btoa", "clearTimeout", "DecompressionStream", "document", "history"],
+  ...["HTMLLIElement", "ImageData", "IntersectionObserver", "location", "MessageChannel"],
+  ...["MutationObserver", "performance", "postMessage", "Response", "self", "setTimeout"],
+  ...["TextDecoder", "TextEncoder", "URL", "URLSearchParams", "WebAssembly", "window", "Worker"],
+  ...["lenet"],
 ];
 
 export default [

@@ -39,7 +39,8 @@ SCRIPTS = (
     *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
     *("making", "learning", "listening", "trainer", "sha256", "safetensors", "weights"),
     *("data/kernels", "tiles", "controls", "bring", "pen", "canvas"),
-    *("steps", "views", "answer", "small", "inspector", "figures", "panel", "data/digits"),
+    *("steps", "views", "answer", "small", "arithmetic", "inspector", "figures"),
+    *("address", "panel", "data/digits"),
 )
 FOLDER = "playground"
 DATA = f"{FOLDER}/data"

@@ -32,8 +32,9 @@
       this.pair.hidden = !lenet.hasPenalties(network);
     }
 
-    /* Show the answer; `outputs` is null for a blank page, to which there is none. */
-    update(outputs) {
+    /* Show the answer; `outputs` is null for a blank page, to which there is none. `label` is what
+       MNIST calls a digit of its own. */
+    update(outputs, label) {
       this.root.classList.toggle("is-blank", outputs === null);
       if (outputs === null) {
         this.digit.textContent = "?";
@@ -47,7 +48,9 @@
         lenet.paintInk(this.code, codeOf(this.network, ranking[0]), -1, 1);
         lenet.write(this.codeName, `code of ${ranking[0]}`);
       }
-      return this.announce(this.sentence(scores, ranking));
+      const isMisread = label !== undefined && label !== ranking[0];
+      const truth = isMisread ? ` MNIST’s label is ${label}.` : "";
+      return this.announce(this.sentence(scores, ranking) + truth);
     }
 
     sentence(scores, [first, second]) {

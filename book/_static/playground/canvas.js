@@ -11,6 +11,7 @@
   // The size it is shown at stands in playground.css, at .lenet-drawing.
   const { SIDE } = lenet;
   const WHOLE = { left: 0, top: 0, width: SIDE, height: SIDE };
+  const NEAR = 1; // pixel: a pen that has gone less far since its last point makes no new one
   const STEP = 10; // how far an arrow key moves the pen; with Shift a fifth of it
   const PALM = 2000; // milliseconds after a pen was there in which a hand at rest draws nothing
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -153,14 +154,32 @@
     }
 
     extend(point) {
-      const next = lenet.snap(point);
-      this.show(this.sheet.draw(this.stroke.points.at(-1), next));
+      const [last, next] = [this.stroke.points.at(-1), lenet.snap(point)];
+      if (Math.hypot(next.x - last.x, next.y - last.y) < NEAR) return;
+      this.show(this.sheet.draw(last, next));
       this.stroke.points.push(next);
     }
 
-    /* Put one of MNIST's digits, 28 x 28 bytes, on a clean sheet. */
-    load(pixels) {
-      this.act({ pixels });
+    /* Put one of MNIST's digits, 28 x 28 bytes, on a clean sheet; `digit` is its number. */
+    load(pixels, digit) {
+      this.act({ pixels, digit });
+    }
+
+    /* Put strokes on a clean sheet, each a row of points. */
+    redraw(strokes) {
+      this.act({ clean: true }, ...strokes.map((points) => ({ points })));
+    }
+
+    /* What is on the paper: {digit}, an example's number, or {strokes}. */
+    content() {
+      const last = this.lastSheet();
+      const strokes = this.deeds.slice(last + 1).map(({ points }) => points);
+      return this.example() ? { digit: this.deeds[last].digit } : { strokes };
+    }
+
+    /* Where the deed stands that the strokes on the paper came after. */
+    lastSheet() {
+      return this.deeds.findLastIndex(({ points }) => !points);
     }
 
     clear() {
@@ -173,15 +192,15 @@
       if (this.deeds.pop()) this.redo();
     }
 
-    act(deed) {
+    act(...deeds) {
       this.lift();
       this.lower(false);
-      this.deeds.push(deed);
+      this.deeds.push(...deeds);
       this.redo();
     }
 
     redo() {
-      const last = this.deeds.findLastIndex((deed) => !deed.points);
+      const last = this.lastSheet();
       this.invitation.hidden = last < this.deeds.length - 1;
       this.sheet.wipe();
       for (const { points } of this.deeds.slice(last + 1)) {

@@ -117,8 +117,8 @@
     }
   }
 
-  /* All layers but the output, with the connection table of the one that has gaps, and an
-     inspector. `select` and `update` keep them together. */
+  /* All layers but the output, with the connection table of the one that has gaps, an inspector,
+     and the arithmetic of what that looks at. `select` and `update` keep them together. */
   class Explorer {
     constructor(network, selection) {
       this.network = network;
@@ -131,6 +131,7 @@
         .slice(0, -1)
         .map((output, index) => new lenet.LayerView(network, index, output, choose));
       this.inspector = new Inspector(network);
+      this.arithmetic = new lenet.ArithmeticView(network);
       this.addTable();
     }
 
@@ -157,7 +158,12 @@
     update(input, outputs) {
       Object.assign(this, { input, outputs });
       this.layers.forEach((view, index) => view.update(outputs[index]));
-      this.inspector.show(this.selection, input, outputs);
+      this.look();
+    }
+
+    look() {
+      this.inspector.show(this.selection, this.input, this.outputs);
+      this.arithmetic.show(this.selection, this.input, this.outputs);
     }
 
     mark() {
@@ -169,7 +175,7 @@
         map: selection.index === sparse ? selection.map : undefined,
         source: selection.index === sparse - 1 ? selection.map : undefined,
       });
-      this.inspector.show(selection, this.input, this.outputs);
+      this.look();
       this.inspector.say();
     }
   }

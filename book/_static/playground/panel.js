@@ -11,6 +11,13 @@
 
   /* Paper and answer, as in the small panel, with preparation and layers: `update` has it all. */
   class DrawPanel extends lenet.SmallPanel {
+    constructor(root, first) {
+      super(root, first);
+      this.address = new lenet.Address(this);
+      this.answer.status.after(this.address.told);
+      this.address.follow();
+    }
+
     build(first) {
       this.shift = { row: 0, column: 0 };
       this.turn = {}; // which example of a class comes next
@@ -20,19 +27,21 @@
       this.facts = element("p", { class: "lenet-muted lenet-facts" });
       this.mistakes = toolbar("lenet-thumbnails", "Test digits it misreads");
       this.machine = element("div", { class: "lenet-machine" });
+      this.sums = element("div");
       const keys = Object.keys(lenet.titles);
       const titles = Object.values(lenet.titles);
-      const networks = lenet.choice("Network", titles, (i) => this.choose(keys[i]));
+      this.networks = lenet.choice("Network", titles, (i) => this.choose(keys[i]));
       const parts = [this.paper(), this.answer.root, this.exampleChoice()];
       this.root.append(
-        element("div", { class: "lenet-head" }, networks.group, this.facts),
+        element("div", { class: "lenet-head" }, this.networks.group, this.facts),
         element("div", { class: "lenet-top" }, ...parts),
         this.heading("What the network gets"),
         element("div", { class: "lenet-prepared" }, this.steps.root, this.nudges()),
         this.heading("What its layers make of it"),
         this.machine,
+        this.sums,
       );
-      networks.choose(keys.indexOf(first));
+      this.networks.choose(keys.indexOf(first));
     }
 
     heading(text) {
@@ -57,7 +66,7 @@
         "div",
         { class: "lenet-examples" },
         named("Or take a test digit (keys 0 to 9)", firsts.root),
-        named("Test digits it misreads", this.mistakes.root),
+        named("Those it misreads, and what they are", this.mistakes.root),
       );
     }
 
@@ -104,8 +113,11 @@
       this.facts.textContent = `${number(parameters)} parameters; misreads ${number(testErrors)} of ${number(testSize)} test digits.`;
       this.mistakes.fill(
         mistakes.map((index) => {
-          const label = `A ${lenet.digits[index].label} that ${title} misreads`;
-          return thumbnail(index, () => this.load(index), label);
+          const { label } = lenet.digits[index];
+          const told = `A ${label} that ${title} misreads`;
+          const picture = thumbnail(index, () => this.load(index), told);
+          picture.append(element("span", { "aria-hidden": "true" }, `${label}`));
+          return picture;
         }),
       );
       this.explorer = new lenet.Explorer(this.network, FIRST_LOOK);
@@ -117,11 +129,19 @@
       this.update();
     }
 
+    /* Show what an address says: a network, and an example or strokes. */
+    show({ key, digit, strokes }) {
+      if (key !== this.wanted) this.networks.choose(Object.keys(lenet.titles).indexOf(key));
+      if (digit !== undefined) this.load(digit);
+      else if (strokes) this.drawing.redraw(strokes);
+    }
+
     showLayers() {
-      const { layers, table, inspector, sparse } = this.explorer;
+      const { arithmetic, layers, table, inspector, sparse } = this.explorer;
       layers[sparse].root.append(element("div", { class: "lenet-table-holder" }, table.root));
       const stack = element("div", { class: "lenet-layers" }, ...layers.map((view) => view.root));
       this.machine.replaceChildren(stack, inspector.root);
+      this.sums.replaceChildren(arithmetic.root);
     }
 
     next(label) {
@@ -158,8 +178,9 @@
       const { prepared, field, input, outputs } = this.read(this.shift);
       this.steps.update(this.drawing.canvas, prepared, field, input, this.network);
       this.explorer.update(input, outputs);
-      this.answer.update(field && outputs);
+      this.answer.update(field && outputs, lenet.digits[this.drawing.content().digit]?.label);
       if (field) this.scores.update(outputs.at(-1).values);
+      this.address?.note();
     }
   }
 

@@ -35,7 +35,7 @@
     }
 
     load(index) {
-      this.drawing.load(lenet.bytes(lenet.digits[index].pixels));
+      this.drawing.load(lenet.bytes(lenet.digits[index].pixels), index);
     }
 
     /* Keys are for this panel while the focus or the pointer is in it, unless another has the focus:

@@ -27,8 +27,13 @@
     return new Uint32Array(bytes.buffer);
   }
 
+  // By the Web Content Accessibility Guidelines: each colour's share of the light, and the light on
+  // which black and white stand out alike.
+  const LIGHT = [0.2126, 0.7152, 0.0722];
+  const AS_DARK_AS_LIGHT = 0.179;
+
   const inkColors = palette((level) => [255 - level, 255 - level, 255 - level]);
-  let signedColors = null; // made at first use: the script with the colours is read later
+  let [signedBytes, signedColors] = [null, null]; // made at first use: the colours are read later
 
   /* Paint numbers from `low` (paper) to `high` (full ink). */
   function paintInk(canvas, values, low, high) {
@@ -37,11 +42,20 @@
 
   /* Paint numbers from -limit (blue) through 0 (white) to limit (red), as the figures do. */
   function paintSigned(canvas, values, limit) {
-    if (signedColors === null) {
-      const colors = lenet.bytes(lenet.signed);
-      signedColors = palette((level) => colors.subarray(3 * level, 3 * level + 3));
-    }
+    signedColors ??= palette((level) => rgbOf(level));
     paint(canvas, values, -limit, limit, signedColors);
+  }
+
+  function rgbOf(level) {
+    signedBytes ??= lenet.bytes(lenet.signed);
+    return signedBytes.subarray(3 * level, 3 * level + 3);
+  }
+
+  /* The colour that a number is painted in, as CSS has it, and whether that wants white letters. */
+  function signedColor(value, limit) {
+    const rgb = rgbOf(Math.round(lenet.clamp((value / limit + 1) * 127.5, 0, 255)));
+    const light = LIGHT.reduce((sum, share, i) => sum + share * (rgb[i] / 255) ** 2.2, 0);
+    return { color: `rgb(${rgb.join(" ")})`, isDark: light < AS_DARK_AS_LIGHT };
   }
 
   function paint(canvas, values, low, high, colors) {
@@ -124,6 +138,7 @@
     paintSigned,
     pixelAt,
     resize,
+    signedColor,
     tile,
     wipe,
     write,
