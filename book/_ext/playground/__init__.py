@@ -39,6 +39,8 @@ SCRIPTS = (
     *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
     *("making", "learning", "listening", "trainer", "sha256", "safetensors", "weights"),
     *("data/kernels", "tiles", "controls", "bring", "pen", "canvas"),
+    *("filters", "resampling", "masks", "components", "strokes", "paper", "ink"),
+    *("pictures", "camera", "taking"),
     *("steps", "views", "answer", "small", "arithmetic", "inspector", "figures"),
     *("address", "panel", "data/digits"),
 )

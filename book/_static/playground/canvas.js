@@ -144,7 +144,7 @@
     // --- Deeds -------------------------------------------------------------------------------
 
     begin(point) {
-      if (this.example()) this.show(WHOLE);
+      if (this.example() || this.pinned()) this.show(WHOLE);
       const first = lenet.snap(point);
       this.stroke = { points: [first] };
       this.deeds.push(this.stroke);
@@ -170,16 +170,21 @@
       this.act({ clean: true }, ...strokes.map((points) => ({ points })));
     }
 
-    /* What is on the paper: {digit}, an example's number, or {strokes}. */
+    /* What is on the paper: {digit}, an example's number, or {strokes}; of a picture nothing. */
     content() {
       const last = this.lastSheet();
       const strokes = this.deeds.slice(last + 1).map(({ points }) => points);
-      return this.example() ? { digit: this.deeds[last].digit } : { strokes };
+      return this.example() && !this.pinned() ? { digit: this.deeds[last].digit } : { strokes };
     }
 
     /* Where the deed stands that the strokes on the paper came after. */
     lastSheet() {
       return this.deeds.findLastIndex(({ points }) => !points);
+    }
+
+    /* Put a picture on a clean sheet, prepared by lenet.prepareAside. */
+    pin(picture) {
+      this.act({ picture, pixels: picture.field });
     }
 
     clear() {
@@ -201,13 +206,14 @@
 
     redo() {
       const last = this.lastSheet();
-      this.invitation.hidden = last < this.deeds.length - 1;
+      this.invitation.hidden = last < this.deeds.length - 1 || this.pinned() !== null;
       this.sheet.wipe();
       for (const { points } of this.deeds.slice(last + 1)) {
         points.forEach((point, i) => this.sheet.draw(points[Math.max(0, i - 1)], point));
       }
       this.show(WHOLE);
-      if (this.example()) this.enlarge(this.example());
+      if (this.pinned()) this.showPicture(this.pinned());
+      else if (this.example()) this.enlarge(this.example());
       this.changed();
     }
 
@@ -215,9 +221,14 @@
       return this.deeds.length === 0 || this.deeds.at(-1).clean === true;
     }
 
-    /* The pixels of the example on the paper, or null. */
+    /* The pixels of the example on the paper, or of the picture's digit; or null. */
     example() {
       return this.deeds.at(-1)?.pixels ?? null;
+    }
+
+    /* The prepared picture on the paper, or null. */
+    pinned() {
+      return this.deeds.at(-1)?.picture ?? null;
     }
 
     // --- Ink ---------------------------------------------------------------------------------
@@ -230,6 +241,12 @@
         }
       }
       this.context.putImageData(this.picture, 0, 0, left, top, width, height);
+    }
+
+    showPicture({ picture }) {
+      const small = lenet.tile(picture.width, picture.height);
+      lenet.paintColours(small, picture);
+      lenet.drawWhole(this.canvas, small);
     }
 
     enlarge(pixels) {

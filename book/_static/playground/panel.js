@@ -24,6 +24,8 @@
       const blank = "The paper is blank: draw a digit, or press a digit key.";
       this.answer = new lenet.AnswerView(blank, "F6", true);
       this.steps = new lenet.StepsView();
+      this.pictureSteps = new lenet.PictureStepsView();
+      this.taker = new lenet.PictureTaker(this.root, (picture) => this.drawing.pin(picture));
       this.facts = element("p", { class: "lenet-muted lenet-facts" });
       this.mistakes = toolbar("lenet-thumbnails", "Test digits it misreads");
       this.machine = element("div", { class: "lenet-machine" });
@@ -36,6 +38,7 @@
         element("div", { class: "lenet-head" }, this.networks.group, this.facts),
         element("div", { class: "lenet-top" }, ...parts),
         this.heading("What the network gets"),
+        this.pictureSteps.root,
         element("div", { class: "lenet-prepared" }, this.steps.root, this.nudges()),
         this.heading("What its layers make of it"),
         this.machine,
@@ -65,6 +68,7 @@
       return element(
         "div",
         { class: "lenet-examples" },
+        this.taker.root,
         named("Or take a test digit (keys 0 to 9)", firsts.root),
         named("Those it misreads, and what they are", this.mistakes.root),
       );
@@ -176,6 +180,7 @@
 
     update() {
       const { prepared, field, input, outputs } = this.read(this.shift);
+      this.pictureSteps.update(prepared);
       this.steps.update(this.drawing.canvas, prepared, field, input, this.network);
       this.explorer.update(input, outputs);
       this.answer.update(field && outputs, lenet.digits[this.drawing.content().digit]?.label);

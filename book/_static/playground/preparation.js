@@ -1,47 +1,61 @@
-/* From a drawing to what a network sees: MNIST's own preparation, step by step.
+/* From a picture to what a network sees: MNIST's own preparation, step by step.
 
    The same numbers as `lenet_utils.prepare_digit` and `lenet_utils.scale`, to within rounding: where
    those count in 32-bit floats, Math.fround rounds here; where NumPy rounds halves to even, so do
    we. LeCun et al. 1998, preprint pp. 7 and 10. */
-(function () {
+(function part() {
   "use strict";
-  const lenet = (window.lenet = window.lenet || {});
+  const { lenet } = self;
+  lenet.remember(part);
 
   const BOX = 20; // pixels: the digit's longer side
   const FIELD = 28; // the image around it
   const CENTRE = 14; // where the centre of mass goes, counting pixels from 0
-  const FAINTEST = Math.fround(0.1); // ink below this share of the darkest counts as paper
-  const VISIBLE = 16; // of 255: less ink than this nobody would see
   const SMALL = 16; // side of the digits of LeNet-1
   const BACKGROUND = -0.1; // what a network gets for paper...
   const INK = 1.175; // ...and for full ink: preprint p. 7
 
-  /* Prepare a drawing, `opacity` being width * height bytes of ink on paper, row by row.
-
-     Returns null for a blank page; otherwise every step: `box`, the digit's bounding box;
-     `fitted`, the box scaled to 20 pixels; `field`, 28 x 28 bytes, its centre of mass in the middle;
-     and `corner`, where the fitted digit lies in the field. */
-  function prepare(opacity, width, height) {
-    const ink = cleaned(opacity);
-    if (ink === null) return null;
-    const box = boundingBox(ink, width, height);
-    const fitted = fit(crop(ink, width, box), box.width, box.height);
-    const corner = centred(fitted);
-    return { box, fitted, corner, field: placed(fitted, corner) };
+  /* Thrown where there is no digit; `reason` is "blank" or "specks". */
+  class NoDigit extends Error {
+    constructor(reason) {
+      super(`no digit: ${reason}`);
+      this.reason = reason;
+    }
   }
 
-  /* Scale so that the darkest is 255, and drop what is nearly paper. */
-  function cleaned(opacity) {
-    let strongest = 0;
-    for (let i = 0; i < opacity.length; i++) if (opacity[i] > strongest) strongest = opacity[i];
-    if (strongest < VISIBLE) return null;
-    const byOpacity = Uint8Array.from({ length: 256 }, (_, value) => {
-      const share = Math.fround(value / strongest);
-      return share < FAINTEST ? 0 : roundHalfEven(Math.fround(share * 255));
-    });
-    const ink = new Uint8Array(opacity.length);
-    for (let i = 0; i < ink.length; i++) ink[i] = byOpacity[opacity[i]]; // faster than map
-    return ink;
+  /* Prepare a picture of colours, as lenet.findDigit takes it.
+
+     Returns what that finds, and further: `box`, the digit's bounding box; `fitted`, the box scaled
+     to 20 pixels, the strokes of a wide pen made narrower if `isThinned`; `field`, 28 x 28 bytes, its centre of mass in the middle; and `corner`, where the
+     fitted digit lies in the field. Throws lenet.NoDigit. */
+  function preparePicture(colours) {
+    return placedIn(lenet.findDigit(colours));
+  }
+
+  /* Prepare a drawing, `opacity` being width * height bytes of ink on paper, row by row; or return
+     null for a blank page. What is ink need not be found: it is what was drawn. */
+  function prepare(opacity, width, height) {
+    const values = Float32Array.from(opacity);
+    const strongest = values.reduce((most, value) => Math.max(most, value), 0);
+    if (strongest < lenet.FAINTEST_SEEN) return null;
+    const least = lenet.FAINTEST * strongest;
+    return placedIn(lenet.partsOf({ width, height, values }, strongest, least, true));
+  }
+
+  function placedIn(found) {
+    const { box, ...ink } = cutOut(found.digit);
+    const narrow = lenet.thinned(ink);
+    const thin = cutOut(narrow);
+    const fitted = fit(inkBytes(thin.values), thin.width, thin.height);
+    const corner = centred(fitted);
+    const isThinned = narrow !== ink;
+    return { ...found, box, isThinned, fitted, corner, field: placed(fitted, corner) };
+  }
+
+  /* The ink in its bounding box. */
+  function cutOut({ width, height, values }) {
+    const box = boundingBox(values, width, height);
+    return { box, width: box.width, height: box.height, values: crop(values, width, box) };
   }
 
   function boundingBox(ink, width, height) {
@@ -59,7 +73,7 @@
   }
 
   function crop(pixels, width, box) {
-    const cut = new Uint8Array(box.width * box.height);
+    const cut = new pixels.constructor(box.width * box.height);
     for (let row = 0; row < box.height; row++) {
       const start = (box.top + row) * width + box.left;
       cut.set(pixels.subarray(start, start + box.width), row * box.width);
@@ -74,8 +88,9 @@
       width: Math.max(1, roundHalfEven(width * factor)),
       height: Math.max(1, roundHalfEven(height * factor)),
     };
-    const small = resizeBytes(digit, width, height, size.width, size.height);
+    const small = lenet.resizeBytes(digit, width, height, size.width, size.height);
     const darkest = small.reduce((most, value) => Math.max(most, value), 0);
+    if (darkest === 0) throw new lenet.NoDigit("specks");
     const fullInk = Math.fround(255 / darkest); // a fine pen fades when it shrinks
     return { ...size, pixels: small.map((value) => roundHalfEven(Math.fround(value * fullInk))) };
   }
@@ -101,55 +116,6 @@
       field.set(line, (corner.row + row) * FIELD + corner.column);
     }
     return field;
-  }
-
-  // --- Resizing with a triangle filter, which averages when it shrinks -------------------------
-
-  /* For each pixel of a line of `to`: the first pixel of the line of `from` it takes, and the
-     weights, which sum to 1. Pillow's BILINEAR and PyTorch's antialias=True agree on them. */
-  function triangleWeights(from, to) {
-    const scale = from / to;
-    const reach = Math.max(scale, 1);
-    return Array.from({ length: to }, (_, place) => {
-      const centre = (place + 0.5) * scale;
-      const first = Math.max(0, Math.trunc(centre - reach + 0.5));
-      const end = Math.min(from, Math.trunc(centre + reach + 0.5));
-      const weights = [];
-      for (let i = first; i < end; i++) {
-        weights.push(Math.max(0, 1 - Math.abs((i - centre + 0.5) * (1 / reach))));
-      }
-      const sum = weights.reduce((total, weight) => total + weight, 0);
-      return { first, weights: weights.map((weight) => weight / sum) };
-    });
-  }
-
-  /* Resize each of the `lines`, `from` pixels long, as the `taps` say; rows and columns change
-     places, so that doing it twice resizes both ways and turns the picture back. */
-  function resizeLines(pixels, lines, from, taps, finish) {
-    const turned = new Float64Array(taps.length * lines);
-    for (let line = 0; line < lines; line++) {
-      taps.forEach(({ first, weights }, place) => {
-        const start = line * from + first;
-        let sum = 0;
-        for (let i = 0; i < weights.length; i++) sum += weights[i] * pixels[start + i];
-        turned[place * lines + line] = finish(sum);
-      });
-    }
-    return turned;
-  }
-
-  /* As Pillow does it: across first, then down, with weights in whole numbers of 1/2^22, and
-     rounded to bytes after each. */
-  function resizeBytes(pixels, width, height, toWidth, toHeight) {
-    const one = 2 ** 22;
-    const taps = (from, to) =>
-      triangleWeights(from, to).map(({ first, weights }) => ({
-        first,
-        weights: weights.map((weight) => Math.round(weight * one)),
-      }));
-    const toByte = (sum) => Math.floor((sum + one / 2) / one);
-    const across = resizeLines(pixels, height, width, taps(width, toWidth), toByte);
-    return Uint8Array.from(resizeLines(across, toWidth, height, taps(height, toHeight), toByte));
   }
 
   // --- What the networks get -----------------------------------------------------------------
@@ -189,13 +155,21 @@
       height: BOX,
     };
     const digit = crop(field, FIELD, box);
-    const taps = triangleWeights(BOX, SMALL);
-    const across = resizeLines(digit, BOX, BOX, taps, Math.fround);
-    return resizeLines(across, SMALL, BOX, taps, Math.fround);
+    const taps = lenet.triangleWeights(BOX, SMALL);
+    const across = lenet.resizeLines(digit, BOX, BOX, taps, Math.fround);
+    return lenet.resizeLines(across, SMALL, BOX, taps, Math.fround);
   }
 
   function boxStart(first, length) {
     return clamp(Math.floor((2 * first + length - BOX) / 2), 0, FIELD - BOX);
+  }
+
+  /* Shares of ink as bytes; `map` keeps 32-bit floats where they are of 32 bits, as NumPy does. */
+  function inkBytes(shares) {
+    return Uint8Array.from(
+      shares.map((share) => share * 255),
+      roundHalfEven,
+    );
   }
 
   function roundHalfEven(value) {
@@ -208,5 +182,6 @@
     return Math.min(Math.max(value, least), most);
   }
 
-  Object.assign(lenet, { BACKGROUND, BOX, FIELD, INK, clamp, networkInput, prepare });
+  Object.assign(lenet, { BACKGROUND, BOX, FIELD, INK, NoDigit });
+  Object.assign(lenet, { inkBytes, clamp, networkInput, prepare, preparePicture, roundHalfEven });
 })();

@@ -64,13 +64,16 @@
       this.answer.update(field && outputs);
     }
 
+    prepared() {
+      return lenet.prepare(this.drawing.sheet.ink, lenet.SIDE, lenet.SIDE);
+    }
+
     /* Have the network read what is on the paper, moved by `shift`. `field` is null where that is
-       blank, and `prepared` also where it is an example, which MNIST's makers prepared. */
+       blank or a picture without a digit; `prepared` where it is blank or an example, which MNIST's
+       makers prepared. */
     read(shift) {
       const example = this.drawing.example();
-      const prepared = example
-        ? null
-        : lenet.prepare(this.drawing.sheet.ink, lenet.SIDE, lenet.SIDE);
+      const prepared = this.drawing.pinned() ?? (example ? null : this.prepared());
       const field = example ?? prepared?.field ?? null;
       const blank = new Uint8Array(lenet.FIELD ** 2);
       const input = lenet.networkInput(this.network, field ?? blank, shift);

@@ -67,6 +67,30 @@
     context.putImageData(image, 0, 0);
   }
 
+  /* Paint a picture of colours, {width, height, bands, values}. */
+  function paintColours(canvas, { width, height, bands, values }) {
+    resize(canvas, width, height);
+    const { context, image } = pixelsOf(canvas);
+    for (let i = 0; i < width * height; i++) {
+      for (let band = 0; band < 3; band++) {
+        image.data[4 * i + band] = values[bands * i + (bands === 3 ? band : 0)];
+      }
+      image.data[4 * i + 3] = 255;
+    }
+    context.putImageData(image, 0, 0);
+  }
+
+  /* Draw all of a canvas in the middle of another. Returns the box it fills there. */
+  function drawWhole(to, from) {
+    const scale = Math.min(to.width / from.width, to.height / from.height);
+    const [width, height] = [from.width * scale, from.height * scale];
+    const box = { left: (to.width - width) / 2, top: (to.height - height) / 2, width, height };
+    const context = to.getContext("2d");
+    context.clearRect(0, 0, to.width, to.height);
+    context.drawImage(from, box.left, box.top, width, height);
+    return box;
+  }
+
   const held = new WeakMap(); // what a tile is painted with, as long as it keeps its size
 
   function pixelsOf(canvas) {
@@ -131,9 +155,11 @@
   }
 
   Object.assign(lenet, {
+    drawWhole,
     element,
     frameOver,
     number,
+    paintColours,
     paintInk,
     paintSigned,
     pixelAt,

@@ -1,0 +1,132 @@
+/* Connected components of ink: which of them can be a digit, and which are a sheet of paper.
+
+   The same as lenet_utils/data/components.py, whose constants these are. */
+(function part() {
+  "use strict";
+  const { lenet } = self;
+  lenet.remember(part);
+
+  const SMALL_SIDE = 120; // pixels: at this size paper is looked at
+  const SPECK_AREA = 0.008; // of the largest component's: what is no part of a digit...
+  const SPECK_AREA_IN_PHOTO = 0.03;
+  const SPECK_SIDE = 0.05; // ...nor is what is shorter than this share of its side
+  const SMALLEST = 0.01; // of the picture's longer side: what is smaller is no digit in it
+  const SHEET = 0.1; // of the longer side: the half-width of what is no stroke, but paper on a desk
+  const TALL = 0.7; // of the tallest part: a digit beside another...
+  const GAP = 0.2; // ...if this far apart, not a stroke of the same one
+  const LEAST_FILLED = 0.85; // of the rectangle around a sheet; of the one around an ellipse, 0.785
+
+  /* The components that can be a digit: no rules, frames, specks or edges of the paper.
+
+     Throws lenet.NoDigit where there are only specks. `isPlain`: paper is of one exact colour. */
+  function kept(parts, labels, isPlain) {
+    if (parts.length === 1) return parts;
+    const longer = Math.max(labels.width, labels.height);
+    const side = (part) => Math.max(part.height, part.width);
+    let possible = parts.filter((part) => !isPrinted(part, labels));
+    if (!possible.some((part) => side(part) >= 0.02 * longer)) possible = parts;
+    const largest = possible.reduce((most, part) => (part.area > most.area ? part : most));
+    if (!isPlain && !atBorder(largest, labels)) {
+      possible = possible.filter((part) => !atBorder(part, labels));
+    }
+    if (side(largest) < SMALLEST * longer) throw new lenet.NoDigit("specks");
+    const least = (isPlain ? SPECK_AREA : SPECK_AREA_IN_PHOTO) * largest.area;
+    return possible.filter((part) => part.area > least && side(part) > SPECK_SIDE * side(largest));
+  }
+
+  /* Whether there are parts of about one height side by side, with a gap between them. */
+  function areSeveral(parts) {
+    const tallest = Math.max(...parts.map((part) => part.height));
+    const tall = parts
+      .filter((part) => part.height > TALL * tallest)
+      .sort((a, b) => a.left - b.left);
+    let end = Infinity; // of those further left
+    return tall.some((part) => {
+      const isApart = part.left - end > GAP * tallest;
+      end = Math.max(end === Infinity ? 0 : end, part.left + part.width);
+      return isApart;
+    });
+  }
+
+  function atBorder({ top, left, height, width }, picture) {
+    const isAtEnd = top + height === picture.height || left + width === picture.width;
+    return top === 0 || left === 0 || isAtEnd;
+  }
+
+  /* Tell what reaches along the border, or is a frame around the picture, or a line across. */
+  function isPrinted(part, labels) {
+    const { top, left, area } = part;
+    const [bottom, right] = [top + part.height, left + part.width];
+    const { width, height, values } = labels;
+    const along = (first, step, length, side) => {
+      let count = 0;
+      for (let i = 0; i < length; i++) count += values[first + i * step] === part.label;
+      return count > 0.6 * side;
+    };
+    const isAlong =
+      (top === 0 && along(left, 1, part.width, width)) ||
+      (bottom === height && along((height - 1) * width + left, 1, part.width, width)) ||
+      (left === 0 && along(top * width, width, part.height, height)) ||
+      (right === width && along(top * width + width - 1, width, part.height, height));
+    const [isHigh, isWide] = [part.height > 0.7 * height, part.width > 0.7 * width];
+    const isThin = Math.min(part.height, part.width) < 0.05 * Math.max(height, width);
+    const isHollow = area < 0.15 * part.height * part.width;
+    return isAlong || (isHigh && isWide && isHollow) || ((isHigh || isWide) && isThin);
+  }
+
+  // --- A sheet of paper on something else ----------------------------------------------------
+
+  /* The pixels of a component that is much too thick for a stroke, without its edge; or null. */
+  function sheetOf(labels, parts) {
+    if (parts.length === 0) return null;
+    const largest = parts.reduce((most, part) => (part.area > most.area ? part : most));
+    if (largest.area < 0.15 * labels.values.length) return null;
+    const step = Math.max(1, Math.floor(Math.min(labels.width, labels.height) / SMALL_SIDE));
+    const thinned = thin(labels, step, largest.label);
+    const filled = lenet.fillHoles(thinned);
+    if (lenet.count(filled) < LEAST_FILLED * smallestRectangle(filled)) return null;
+    const halfWidth = lenet.extent(lenet.depths(thinned).values)[1] * step;
+    if (halfWidth < SHEET * Math.max(labels.width, labels.height)) return null;
+    let sheet = lenet.fillHoles(thin(labels, 1, largest.label, 0));
+    for (let i = 0; i < 4; i++) sheet = lenet.eroded(sheet);
+    return lenet.count(sheet) ? sheet : null;
+  }
+
+  /* Every `step`-th pixel, whether it is of the component `name`; with a margin. */
+  function thin(labels, step, name, margin = 1) {
+    const [columns, rows] = [Math.ceil(labels.width / step), Math.ceil(labels.height / step)];
+    const [width, height] = [columns + 2 * margin, rows + 2 * margin];
+    const values = new Uint8Array(width * height);
+    for (let row = 0; row < rows; row++) {
+      const from = row * step * labels.width;
+      const to = (row + margin) * width + margin;
+      for (let i = 0; i < columns; i++) values[to + i] = labels.values[from + i * step] === name;
+    }
+    return { width, height, values };
+  }
+
+  /* The area of the smallest rectangle, turned by whole tens of degrees, around a mask. */
+  function smallestRectangle(mask) {
+    const { width, values } = mask;
+    const inner = lenet.eroded(mask).values;
+    const outline = [];
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] && !inner[i]) outline.push([Math.floor(i / width), i % width]);
+    }
+    let smallest = Infinity;
+    for (let degrees = 0; degrees < 90; degrees += 10) {
+      const [cosine, sine] = [Math.cos, Math.sin].map((of) => of((degrees * Math.PI) / 180));
+      const along = length(outline.map(([row, column]) => row * cosine + column * sine));
+      const across = length(outline.map(([row, column]) => column * cosine - row * sine));
+      smallest = Math.min(smallest, along * across);
+    }
+    return smallest;
+  }
+
+  function length(places) {
+    const [low, high] = lenet.extent(places);
+    return high - low + 1;
+  }
+
+  Object.assign(lenet, { SMALL_SIDE, areSeveral, kept, sheetOf });
+})();
