@@ -6,7 +6,7 @@ const browser = [
   ...["HTMLLIElement", "ImageData", "IntersectionObserver", "location", "MessageChannel"],
   ...["MutationObserver", "performance", "postMessage", "Response", "self", "setTimeout"],
   ...["TextDecoder", "TextEncoder", "URL", "URLSearchParams", "WebAssembly", "window", "Worker"],
-  ...["lenet"],
+  ...["createImageBitmap", "Image", "lenet", "navigator"],
 ];
 
 export default [

@@ -1,10 +1,10 @@
 /* Connected components of ink: which of them can be a digit, and which are a sheet of paper.
 
    The same as lenet_utils/data/components.py, whose constants these are. */
-(function part() {
+(function script() {
   "use strict";
   const { lenet } = self;
-  lenet.remember(part);
+  lenet.remember(script);
 
   const SMALL_SIDE = 120; // pixels: at this size paper is looked at
   const SPECK_AREA = 0.008; // of the largest component's: what is no part of a digit...
@@ -14,6 +14,10 @@
   const SHEET = 0.1; // of the longer side: the half-width of what is no stroke, but paper on a desk
   const TALL = 0.7; // of the tallest part: a digit beside another...
   const GAP = 0.2; // ...if this far apart, not a stroke of the same one
+  const DIGIT = 0.15; // of the picture's shorter side: may be the digit if all else is at the border
+  const SMALL = 0.3; // of the digit's side: what is so small...
+  const APART = 0.25; // ...and so far from it is no part of it
+  const IN_HOLE = 0.3; // of the shorter side of what is around: more than the dot in some zeros
   const LEAST_FILLED = 0.85; // of the rectangle around a sheet; of the one around an ellipse, 0.785
 
   /* The components that can be a digit: no rules, frames, specks or edges of the paper.
@@ -22,16 +26,20 @@
   function kept(parts, labels, isPlain) {
     if (parts.length === 1) return parts;
     const longer = Math.max(labels.width, labels.height);
-    const side = (part) => Math.max(part.height, part.width);
     let possible = parts.filter((part) => !isPrinted(part, labels));
-    if (!possible.some((part) => side(part) >= 0.02 * longer)) possible = parts;
+    possible = possible.filter((part) => !isAround(part, possible, labels));
+    if (!possible.some((part) => sideOf(part) >= 0.02 * longer)) possible = parts;
+    if (!isPlain) possible = inside(possible, labels);
     const largest = possible.reduce((most, part) => (part.area > most.area ? part : most));
-    if (!isPlain && !atBorder(largest, labels)) {
-      possible = possible.filter((part) => !atBorder(part, labels));
-    }
-    if (side(largest) < SMALLEST * longer) throw new lenet.NoDigit("specks");
+    const side = sideOf(largest);
+    if (side < SMALLEST * longer) throw new lenet.NoDigit("specks");
     const least = (isPlain ? SPECK_AREA : SPECK_AREA_IN_PHOTO) * largest.area;
-    return possible.filter((part) => part.area > least && side(part) > SPECK_SIDE * side(largest));
+    const isSpeck = (part) => part.area <= least || sideOf(part) <= SPECK_SIDE * side;
+    return possible.filter((part) => !isSpeck(part) && !isApart(part, largest));
+  }
+
+  function sideOf({ height, width }) {
+    return Math.max(height, width);
   }
 
   /* Whether there are parts of about one height side by side, with a gap between them. */
@@ -42,15 +50,65 @@
       .sort((a, b) => a.left - b.left);
     let end = Infinity; // of those further left
     return tall.some((part) => {
-      const isApart = part.left - end > GAP * tallest;
+      const isNext = part.left - end > GAP * tallest;
       end = Math.max(end === Infinity ? 0 : end, part.left + part.width);
-      return isApart;
+      return isNext;
     });
   }
 
-  function atBorder({ top, left, height, width }, picture) {
-    const isAtEnd = top + height === picture.height || left + width === picture.width;
-    return top === 0 || left === 0 || isAtEnd;
+  /* Leave out what reaches the border, such as a desk or a finger, if a digit is left. What reaches
+     three of the picture's sides is one that fills the picture. */
+  function inside(parts, picture) {
+    const inner = parts.filter((part) => [0, 3, 4].includes(sides(part, picture)));
+    const largest = Math.max(...parts.map(sideOf));
+    const least = Math.min(DIGIT * Math.min(picture.width, picture.height), 0.5 * largest);
+    return inner.some((part) => sideOf(part) >= least) ? inner : parts;
+  }
+
+  /* Whether any reaches from one side of the picture to the opposite one. */
+  function reachAcross(parts, { width, height }) {
+    return parts.some((part) => part.height === height || part.width === width);
+  }
+
+  /* How many of the picture's sides it reaches. */
+  function sides({ top, left, height, width }, picture) {
+    const ends = [top + height === picture.height, left + width === picture.width];
+    return [top === 0, left === 0, ...ends].filter((reaches) => reaches).length;
+  }
+
+  /* Tell something low and thin that lies away from the digit: a blot, or a binder's hole. */
+  function isApart(part, largest) {
+    const side = sideOf(largest);
+    const gap = (from, length) =>
+      Math.max(
+        part[from] - largest[from] - largest[length],
+        largest[from] - part[from] - part[length],
+      );
+    const isThin = Math.min(part.height, part.width) < SMALL * side;
+    const isLow = part.height < 0.5 * side && isThin;
+    return isLow && Math.max(gap("top", "height"), gap("left", "width")) > APART * side;
+  }
+
+  /* Tell the cell of a form, or a ring drawn around a digit: something large is in its hole. */
+  function isAround(part, others, labels) {
+    const { top, left, height, width } = part;
+    const within = others.filter(
+      (other) =>
+        sideOf(other) >= IN_HOLE * Math.min(height, width) &&
+        other.top > top &&
+        other.top + other.height < top + height &&
+        other.left > left &&
+        other.left + other.width < left + width,
+    );
+    if (within.length === 0) return false;
+    const names = new Int32Array(width * height);
+    for (let row = 0; row < height; row++) {
+      const from = (top + row) * labels.width + left;
+      names.set(labels.values.subarray(from, from + width), row * width);
+    }
+    const mask = Uint8Array.from(names, (name) => name === part.label);
+    const filled = lenet.fillHoles({ width, height, values: mask }).values;
+    return within.some(({ label: name }) => names.every((one, i) => one !== name || filled[i]));
   }
 
   /* Tell what reaches along the border, or is a frame around the picture, or a line across. */
@@ -83,10 +141,10 @@
     if (largest.area < 0.15 * labels.values.length) return null;
     const step = Math.max(1, Math.floor(Math.min(labels.width, labels.height) / SMALL_SIDE));
     const thinned = thin(labels, step, largest.label);
-    const filled = lenet.fillHoles(thinned);
-    if (lenet.count(filled) < LEAST_FILLED * smallestRectangle(filled)) return null;
     const halfWidth = lenet.extent(lenet.depths(thinned).values)[1] * step;
     if (halfWidth < SHEET * Math.max(labels.width, labels.height)) return null;
+    const filled = lenet.fillHoles(thinned);
+    if (lenet.count(filled) < LEAST_FILLED * smallestRectangle(filled)) return null;
     let sheet = lenet.fillHoles(thin(labels, 1, largest.label, 0));
     for (let i = 0; i < 4; i++) sheet = lenet.eroded(sheet);
     return lenet.count(sheet) ? sheet : null;
@@ -105,7 +163,7 @@
     return { width, height, values };
   }
 
-  /* The area of the smallest rectangle, turned by whole tens of degrees, around a mask. */
+  /* The area of the smallest rectangle, turned by fives of degrees, around a mask. */
   function smallestRectangle(mask) {
     const { width, values } = mask;
     const inner = lenet.eroded(mask).values;
@@ -114,19 +172,19 @@
       if (values[i] && !inner[i]) outline.push([Math.floor(i / width), i % width]);
     }
     let smallest = Infinity;
-    for (let degrees = 0; degrees < 90; degrees += 10) {
+    for (let degrees = 0; degrees < 90; degrees += 5) {
       const [cosine, sine] = [Math.cos, Math.sin].map((of) => of((degrees * Math.PI) / 180));
-      const along = length(outline.map(([row, column]) => row * cosine + column * sine));
-      const across = length(outline.map(([row, column]) => column * cosine - row * sine));
+      const along = spread(outline.map(([row, column]) => row * cosine + column * sine));
+      const across = spread(outline.map(([row, column]) => column * cosine - row * sine));
       smallest = Math.min(smallest, along * across);
     }
     return smallest;
   }
 
-  function length(places) {
+  function spread(places) {
     const [low, high] = lenet.extent(places);
     return high - low + 1;
   }
 
-  Object.assign(lenet, { SMALL_SIDE, areSeveral, kept, sheetOf });
+  Object.assign(lenet, { SMALL_SIDE, areSeveral, kept, reachAcross, sheetOf });
 })();

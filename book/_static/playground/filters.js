@@ -141,8 +141,7 @@
     for (let row = 0; row < height; row++) {
       for (let i = 0; i < line.length; i++) line[i] = values[row * width + from[i]];
       filterLine(line, filtered);
-      for (let column = 0; column < width; column++)
-        result[column * height + row] = filtered[column];
+      filtered.forEach((value, column) => (result[column * height + row] = value));
     }
     return { width: height, height: width, values: result };
   }

@@ -2,14 +2,15 @@
 
    The same as lenet_utils/data/ink.py, whose constants these are. A picture of colours is {width,
    height, bands, values}, its bytes pixel by pixel, of one band where it is grey. */
-(function part() {
+(function script() {
   "use strict";
   const { lenet } = self;
-  lenet.remember(part);
+  lenet.remember(script);
 
   const FAINTEST_SEEN = 16; // of 255: less a person would not see
   const FAINTEST = 0.1; // ink below this share of the darkest is paper, in a picture without noise
   const HALF = 0.35; // and in a photograph: shadows, printed lines and compression are fainter
+  const SHADED = 0.65; // where a shadow as dark as ink reaches across
   const NOISES = 5; // standard deviations of the paper that are no ink
 
   /* Find the ink of the digit in a picture of colours.
@@ -36,35 +37,57 @@
       throw new lenet.NoDigit("blank");
     }
     const least = isPlain ? FAINTEST * strongest : Math.max(HALF * strongest, NOISES * noise);
-    return { paper, ...partsOf(ink, strongest, least, isPlain) };
+    let found = partsAbove(least, ink, isPlain);
+    if (!isPlain && !found.several && lenet.reachAcross(found.chosen, ink)) {
+      const darker = partsAbove(SHADED * strongest, ink, isPlain);
+      const isLess = areaOf(darker.chosen) < 0.5 * areaOf(found.chosen);
+      if (isLess && !lenet.reachAcross(darker.chosen, ink)) found = darker;
+    }
+    return { paper, ...inkOf(found, ink, strongest, isPlain) };
   }
 
-  /* Keep the ink of the components that can be a digit: of `ink` at least `least` strong. */
-  function partsOf(ink, strongest, least, isPlain) {
-    const { width, height, values } = ink;
+  /* Keep all that was drawn, but specks: `ink` is on paper of one exact colour. */
+  function partsOf(ink, strongest) {
+    return inkOf(partsAbove(FAINTEST * strongest, ink, true), ink, strongest, true);
+  }
+
+  /* The components of what is at least so much ink; the `chosen` ones, which can be a digit; and
+     whether those are `several` digits, side by side. */
+  function partsAbove(least, { width, height, values }, isPlain) {
     const mask = new Uint8Array(values.length);
     for (let i = 0; i < mask.length; i++) mask[i] = values[i] >= least;
     const { labels, parts } = lenet.label({ width, height, values: mask });
     const chosen = lenet.kept(parts, labels, isPlain);
-    const isChosen = new Uint8Array(parts.length + 1);
-    for (const part of chosen) isChosen[part.label] = 1;
-    const near = isPlain ? 0 : 1; // a stroke's edges are fainter than the limit
-    const digit = new Float32Array(values.length);
+    return { labels, parts, chosen, several: lenet.areSeveral(chosen) };
+  }
+
+  function areaOf(parts) {
+    return parts.reduce((sum, { area }) => sum + area, 0);
+  }
+
+  /* Add all ink, 0 to 1, and that of the chosen components, `digit`. */
+  function inkOf(found, { width, height, values }, strongest, isPlain) {
     const shares = new Float32Array(values.length);
     for (let i = 0; i < shares.length; i++) shares[i] = lenet.clamp(values[i] / strongest, 0, 1);
-    for (const { top, left, ...part } of chosen) {
-      const [bottom, right] = [top + part.height + near, left + part.width + near];
-      for (let row = Math.max(top - near, 0); row < Math.min(bottom, height); row++) {
-        for (let column = Math.max(left - near, 0); column < Math.min(right, width); column++) {
-          if (touches(labels, isChosen, row, column, near)) {
-            digit[row * width + column] = shares[row * width + column];
-          }
+    const isChosen = new Uint8Array(found.parts.length + 1);
+    for (const part of found.chosen) isChosen[part.label] = 1;
+    const near = isPlain ? 0 : 1; // a stroke's edges are fainter than the limit
+    const digit = new Float32Array(values.length);
+    for (const part of found.chosen) {
+      const [bottom, right] = [part.top + part.height + near, part.left + part.width + near];
+      for (let row = Math.max(part.top - near, 0); row < Math.min(bottom, height); row++) {
+        for (
+          let column = Math.max(part.left - near, 0);
+          column < Math.min(right, width);
+          column++
+        ) {
+          if (!touches(found.labels, isChosen, row, column, near)) continue;
+          digit[row * width + column] = shares[row * width + column];
         }
       }
     }
     const picture = (of) => ({ width, height, values: of });
-    const several = lenet.areSeveral(chosen);
-    return { ink: picture(shares), labels, parts, chosen, several, digit: picture(digit) };
+    return { ...found, ink: picture(shares), digit: picture(digit) };
   }
 
   function touches({ width, height, values }, isChosen, row, column, near) {
@@ -106,5 +129,5 @@
     return inside;
   }
 
-  Object.assign(lenet, { FAINTEST, FAINTEST_SEEN, findDigit, partsOf });
+  Object.assign(lenet, { FAINTEST_SEEN, findDigit, partsOf });
 })();

@@ -103,8 +103,9 @@
     for (let i = 0; i < values.length; i++) {
       down[i] = values[i] ? (i < width ? Infinity : down[i - width] + 1) : 0;
     }
-    for (let i = values.length - 1 - width; i >= 0; i--)
+    for (let i = values.length - 1 - width; i >= 0; i--) {
       down[i] = Math.min(down[i], down[i + width] + 1);
+    }
     const result = new Float64Array(values.length);
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {

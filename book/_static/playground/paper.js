@@ -7,6 +7,7 @@
   lenet.remember(part);
 
   const EVEN = 7; // of 255: paper that differs by less is of one colour
+  const SKEWED = 0.5; // skewness of what differs from its surroundings: below, ink is the darker
   const FAINTEST_UNEVEN = 0.2; // of the paper's brightness: what remains of uneven light is no ink
   const WIDEST_STROKE = 0.25; // of the picture's shorter side
 
@@ -15,7 +16,8 @@
     const { width, height } = colours;
     const level = borderLevel(colours);
     const isPlain = isExact(colours, level);
-    let [paper, ink] = [null, null];
+    let paper;
+    let ink;
     if (isPlain || isEven(colours, level)) {
       ink = { width, height, values: alongAxis(colours, level) };
       const [low, high] = lenet.extent(ink.values);
@@ -187,8 +189,9 @@
     const axis = axisOf(local, bands);
     const values = along(local, bands, axis);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const skew = values.reduce((sum, value) => sum + (value - mean) ** 3, 0);
-    return skew < 0 ? axis.map((value) => -value) : axis;
+    const moment = (power) =>
+      values.reduce((sum, value) => sum + (value - mean) ** power, 0) / values.length;
+    return moment(3) < SKEWED * moment(2) ** 1.5 ? axis.map((value) => -value) : axis;
   }
 
   /* How bright the light is: the paper's brightness, and where ink is, that of the paper around. */

@@ -38,8 +38,7 @@
     const values = Float32Array.from(opacity);
     const strongest = values.reduce((most, value) => Math.max(most, value), 0);
     if (strongest < lenet.FAINTEST_SEEN) return null;
-    const least = lenet.FAINTEST * strongest;
-    return placedIn(lenet.partsOf({ width, height, values }, strongest, least, true));
+    return placedIn(lenet.partsOf({ width, height, values }, strongest));
   }
 
   function placedIn(found) {

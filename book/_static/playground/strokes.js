@@ -16,10 +16,10 @@
      drawn it, the longer side being about 80 pixels. */
   function thinned(digit) {
     const depth = lenet.depths(smallMask(digit));
-    const deepest = lenet.extent(depth.values)[1];
     let radius = (WIDE * SIDE) / 2;
-    if (deepest <= radius || !goesThrough(radius, depth)) return digit;
-    let tooWide = deepest;
+    const isDeep = share(depth, 0.7 * radius) > 0.2; // of a bar as wide as that: 0.3
+    if (!isDeep || !goesThrough(radius, depth)) return digit; // the former is quickly seen
+    let tooWide = lenet.extent(depth.values)[1];
     while (tooWide - radius > 0.5) {
       const middle = (radius + tooWide) / 2;
       if (goesThrough(middle, depth)) radius = middle;
@@ -48,6 +48,16 @@
       mask.values[(row + 1) * mask.width + (i % columns) + 1] = value >= 128;
     });
     return mask;
+  }
+
+  /* How much of the ink is deeper than so many pixels. */
+  function share({ values }, least) {
+    let [ink, deeper] = [0, 0];
+    for (const deep of values) {
+      ink += deep > 0;
+      deeper += deep > least;
+    }
+    return deeper / ink;
   }
 
   /* Whether a disc of this radius reaches nearly all of the ink from inside it. */
