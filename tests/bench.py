@@ -22,6 +22,7 @@ import loops
 import numpy as np
 import pandas as pd
 import recording
+import single_images
 import speed
 import torch
 from building import HTML, ROOT
@@ -90,38 +91,19 @@ def one_at_a_time(folder):
         torch.manual_seed(0)
         model = make()
         digits = load_mnist(for_=model, cache=folder).train[:SINGLE]
+        ways = single_images.own_ways(model, digits, compiling=name == "lenet5")
+        for way in ways.values():
+            way()
+        for repeat in range(REPEATS):
+            for way, measured in ways.items():
+                yield speed.row(f"{name}: {SINGLE} updates", way, repeat, measured())
         optimizer = SDLM(model.parameters(), lr=1e-6)
-        optimizer.estimate_curvature(model, digits, model.criterion)
-
-        by_fit = partial(
-            recording.fit_whole, model, digits, epochs=1, batch_size=1, optimizer=optimizer,
-            schedule=None, device="cpu", progress=False,
-        )  # fmt: skip
-        contestants = {
-            "PyTorch, by fit": partial(partial, by_fit, compiled=False),
-            "PyTorch, a bare loop": partial(partial, bare, model, model, digits, optimizer),
-        }
-        if name == "lenet5":
-            quick = torch.compile(model)
-            contestants["torch.compile"] = partial(partial, bare, quick, model, digits, optimizer)
-        contestants["compiled, by fit"] = partial(partial, by_fit)
-        for work in contestants.values():
-            work()()
-        yield from speed.alternating(f"{name}: {SINGLE} updates", REPEATS, contestants)
         curvature = partial(optimizer.estimate_curvature, model, digits, model.criterion)
         contestants = {
             "PyTorch": partial(partial, curvature, compiled=False),
             "compiled": partial(partial, curvature),
         }
         yield from speed.alternating(f"{name}: curvature of {SINGLE}", REPEATS, contestants)
-
-
-def bare(learner, model, digits, optimizer):
-    """Learn from one image after the other, with nothing around it."""
-    for image, label in zip(digits.images.split(1), digits.labels.split(1), strict=True):
-        optimizer.zero_grad()
-        model.criterion(learner(image), label).backward()
-        optimizer.step()
 
 
 def compilation(folder):
