@@ -37,7 +37,15 @@
     const behind = { rates: all, curvature: 2 * all, squared: 3 * all };
     const last = plan.rows.at(-1);
     const penalties = last.kind === "rbf" ? new Float64Array(last.maps) : null;
-    return { ...plan, gradients: plan.end, squares: 2 * plan.end, begin, learned, ...behind, penalties };
+    return {
+      ...plan,
+      gradients: plan.end,
+      squares: 2 * plan.end,
+      begin,
+      learned,
+      ...behind,
+      penalties,
+    };
   }
 
   function laidOut(network) {
@@ -82,7 +90,17 @@
       }
     }
     const zeros = { around, spanBelow };
-    return { kind: "convolution", maps: table.length, side, pitch, between, begin, span, reads, ...zeros };
+    return {
+      kind: "convolution",
+      maps: table.length,
+      side,
+      pitch,
+      between,
+      begin,
+      span,
+      reads,
+      ...zeros,
+    };
   }
 
   function subsampling(layer, below, next, begin) {
@@ -98,7 +116,8 @@
   function full(layer, below, next, begin) {
     if (below.between !== below.side * below.side) refuse(layer, "it reads no row");
     const inputs = below.maps * below.between;
-    const units = (layer.kind === "rbf" ? layer.codes : (layer.weight ?? layer.kernels)).length / inputs;
+    const units =
+      (layer.kind === "rbf" ? layer.codes : (layer.weight ?? layer.kernels)).length / inputs;
     const kind = layer.kind === "rbf" ? "rbf" : "full";
     return { kind, maps: units, side: 1, pitch: 1, between: 1, begin, span: 1, inputs };
   }

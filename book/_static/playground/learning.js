@@ -25,7 +25,13 @@
       this.order = order ?? lenet.shuffled(digits.labels.length, seed);
       this.slopes = new Float64Array(this.plan.penalties.length);
       this.image = new Float32Array(this.network.size ** 2);
-      Object.assign(this, { seen: 0, diverged: false, watching: false, watched: null, stale: true });
+      Object.assign(this, {
+        seen: 0,
+        diverged: false,
+        watching: false,
+        watched: null,
+        stale: true,
+      });
       this.busy = this.judged ? "judging" : null;
       this.forget();
       this.work = this.working();
@@ -113,7 +119,19 @@
       const rates = plan.engine.floats.slice(start, start + plan.learned);
       const input = { maps: 1, side: network.size, values: this.image.slice() };
       const label = this.digits.labels[index];
-      const told = { seen, index, label, loss, rate, input, outputs, deltas, steps, rates, weights };
+      const told = {
+        seen,
+        index,
+        label,
+        loss,
+        rate,
+        input,
+        outputs,
+        deltas,
+        steps,
+        rates,
+        weights,
+      };
       Object.assign(this, { watching: false, watched: told });
     }
 
@@ -128,7 +146,9 @@
       } else {
         yield* this.estimating();
         const [rates, curvature] = [plan.begin + plan.rates, plan.begin + plan.curvature];
-        for (let i = 0; i < plan.learned; i++) floats[rates + i] = rate / (mu + floats[curvature + i]);
+        for (let i = 0; i < plan.learned; i++) {
+          floats[rates + i] = rate / (mu + floats[curvature + i]);
+        }
       }
       this.stale = false;
     }
@@ -209,7 +229,10 @@
   function shades() {
     if (values) return values;
     const [step, paper] = [(lenet.INK - lenet.BACKGROUND) / 255, Math.fround(lenet.BACKGROUND)];
-    values = Float32Array.from({ length: 256 }, (_, ink) => Math.fround(ink * Math.fround(step)) + paper);
+    values = Float32Array.from(
+      { length: 256 },
+      (_, ink) => Math.fround(ink * Math.fround(step)) + paper,
+    );
     return values;
   }
 

@@ -78,7 +78,15 @@
       const losses = Float64Array.from(this.learner.losses);
       const wrong = Uint8Array.from(this.learner.wrong);
       const weights = lenet.weightsOf(network);
-      const state = { seen, pass, rate, diverged, busy, judged: judgements, running: this.isRunning };
+      const state = {
+        seen,
+        pass,
+        rate,
+        diverged,
+        busy,
+        judged: judgements,
+        running: this.isRunning,
+      };
       const buffers = [losses.buffer, wrong.buffer, weights.buffer];
       postMessage({ kind: "progress", ...state, losses, wrong, weights }, buffers);
       this.learner.forget();

@@ -21,7 +21,13 @@
   /* Make a network: `table`, which maps of S2 each of C3 reads; `squash`, "tanh", "logistic" or
      "relu"; `codes`, "bitmaps", "one-of-ten" or ten rows of 84 numbers; `start`, "lush" or "published";
      and the `seed` of the first weights. Its form is that of the networks that the build writes. */
-  function newNetwork({ table, squash = "tanh", codes = "bitmaps", start = "lush", seed = 0 } = {}) {
+  function newNetwork({
+    table,
+    squash = "tanh",
+    codes = "bitmaps",
+    start = "lush",
+    seed = 0,
+  } = {}) {
     const sources = checkedTable(table ?? lenet.published.table);
     const [function_, limit] = [chosen("squash", SQUASH, squash), chosen("start", START, start)];
     const { unit } = lenet.random(seed);

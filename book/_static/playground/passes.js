@@ -9,7 +9,12 @@
 
   const WINDOW = 5;
   const UP = { convolution: convolve, subsampling: subsample, full, rbf };
-  const DOWN = { convolution: convolveBack, subsampling: subsampleBack, full: fullBack, rbf: rbfBack };
+  const DOWN = {
+    convolution: convolveBack,
+    subsampling: subsampleBack,
+    full: fullBack,
+    rbf: rbfBack,
+  };
 
   // --- Up --------------------------------------------------------------------------------------
 
@@ -71,7 +76,11 @@
 
   const SQUASHING = { tanh: 0, relu: lenet.RELU, logistic: lenet.LOGISTIC };
 
-  function squashing({ layer: { squash: { name = "tanh", amplitude, slope } } }) {
+  function squashing({
+    layer: {
+      squash: { name = "tanh", amplitude, slope },
+    },
+  }) {
     return { kind: SQUASHING[name], amplitude, slope };
   }
 
@@ -126,24 +135,42 @@
     if (!row.first) {
       kernels.fullBack(gradients + below.begin, g, way.weights + weight, maps, inputs);
     }
-    for (let i = 0; i < maps; i++) floats[learned + bias + i] -= floats[rates + bias + i] * floats[g + i];
+    for (let i = 0; i < maps; i++) {
+      floats[learned + bias + i] -= floats[rates + bias + i] * floats[g + i];
+    }
     const x = way.inputs + below.begin;
     kernels.learnRows(learned + weight, rates + weight, g, x, maps, inputs);
   }
 
-  function subsampleBack({ engine: { floats, kernels }, gradients }, row, { learned, rates, ...way }) {
+  function subsampleBack(
+    { engine: { floats, kernels }, gradients },
+    row,
+    { learned, rates, ...way },
+  ) {
     const { below } = row;
     for (let map = 0; map < row.maps; map++) {
       const [bias, coefficient] = [row.bias + map, row.coefficient + map];
       const [g, x] = [gradients + row.begin + map * row.between, below.begin + map * below.between];
       floats[learned + bias] -= floats[rates + bias] * kernels.total(g, row.span);
       const factor = floats[way.weights + coefficient];
-      const own = kernels.subsampleBack(gradients + x, g, x, factor, row.side, below.pitch, way.second);
+      const own = kernels.subsampleBack(
+        gradients + x,
+        g,
+        x,
+        factor,
+        row.side,
+        below.pitch,
+        way.second,
+      );
       floats[learned + coefficient] -= floats[rates + coefficient] * own;
     }
   }
 
-  function convolveBack({ engine: { floats, kernels }, gradients }, row, { learned, rates, ...way }) {
+  function convolveBack(
+    { engine: { floats, kernels }, gradients },
+    row,
+    { learned, rates, ...way },
+  ) {
     const { below, bias, between, pitch, span } = row;
     for (let map = 0; map < row.maps; map++) {
       const sum = kernels.total(gradients + row.begin + map * between, span);

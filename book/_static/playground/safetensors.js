@@ -18,11 +18,17 @@
     let end = 0;
     const inOrder = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const { name, shape, values } of inOrder) {
-      header[name] = { dtype: "F32", shape: [...shape], data_offsets: [end, end + 4 * values.length] };
+      header[name] = {
+        dtype: "F32",
+        shape: [...shape],
+        data_offsets: [end, end + 4 * values.length],
+      };
       end += 4 * values.length;
     }
     const data = new Uint8Array(end);
-    for (const { name, values } of inOrder) data.set(littleEndian(values), header[name].data_offsets[0]);
+    for (const { name, values } of inOrder) {
+      data.set(littleEndian(values), header[name].data_offsets[0]);
+    }
     const kept = sorted(notes);
     const checked = { ...kept, [CHECKSUM]: checksum(header, kept, data) };
     const json = ascii(JSON.stringify({ __metadata__: checked, ...header }));
@@ -122,7 +128,9 @@
   function tensor({ dtype, shape, data_offsets: [from, to] }, data) {
     if (dtype !== "F32") return { dtype, shape, values: null };
     const view = new DataView(data.buffer, data.byteOffset + from, to - from);
-    const values = Float32Array.from({ length: (to - from) / 4 }, (_, i) => view.getFloat32(4 * i, true));
+    const values = Float32Array.from({ length: (to - from) / 4 }, (_, i) =>
+      view.getFloat32(4 * i, true),
+    );
     return { dtype, shape, values };
   }
 

@@ -22,7 +22,10 @@
       this.worker.onerror = ({ message }) => report({ kind: "failed", message });
       const { published, codes, BACKGROUND, INK } = lenet;
       const compiledKernels = lenet.engineKind() === "JavaScript" ? "" : lenet.compiledKernels;
-      this.send("start", { settings, shared: { published, codes, BACKGROUND, INK, compiledKernels } });
+      this.send("start", {
+        settings,
+        shared: { published, codes, BACKGROUND, INK, compiledKernels },
+      });
     }
 
     send(command, what = {}) {

@@ -47,7 +47,10 @@
      squashing function that it was written with; where that is not said, with the published ones. */
   function readWeights(bytes, path) {
     const { tensors, notes } = lenet.unpackTensors(bytes, path);
-    const network = lenet.newNetwork({ table: tableOf(tensors, notes, path), squash: notes.squash });
+    const network = lenet.newNetwork({
+      table: tableOf(tensors, notes, path),
+      squash: notes.squash,
+    });
     const wanted = lenet.tensorsOf(network);
     let found;
     try {
@@ -76,7 +79,9 @@
     try {
       tables = JSON.parse(notes[TABLES] ?? "{}");
     } catch (cause) {
-      throw new Error(`${path} is damaged: its connection tables are '${notes[TABLES]}'`, { cause });
+      throw new Error(`${path} is damaged: its connection tables are '${notes[TABLES]}'`, {
+        cause,
+      });
     }
     const table = tables[C3];
     const isTable =
@@ -124,7 +129,9 @@
     }
     if (names.some((name) => name in found)) return found;
     const used = new Set(pairs.values());
-    const extra = theirs.filter((name) => !used.has(name)).map((name) => ({ name, ...found[name] }));
+    const extra = theirs
+      .filter((name) => !used.has(name))
+      .map((name) => ({ name, ...found[name] }));
     const missing = wanted.filter(({ name }) => !pairs.has(name));
     throw new Error(
       `its names are others, and shapes do not tell where ${named(extra)} should go, or what ` +
@@ -168,9 +175,7 @@
       if (there !== here) throw new Error(`${name} differs (${there} in the file, ${here} wanted)`);
       const { dtype } = found[name];
       if (dtype === "F32") continue;
-      throw new Error(
-        `${name} differs (${DTYPES[dtype]} in the file, ${DTYPES.F32} wanted)`,
-      );
+      throw new Error(`${name} differs (${DTYPES[dtype]} in the file, ${DTYPES.F32} wanted)`);
     }
   }
 
