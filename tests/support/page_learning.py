@@ -19,20 +19,20 @@ WARM = 4  # turns in which scripts are still being compiled
 OURS = """([pixels, labels]) => {
     const digits = { pixels: lenet.bytes(pixels), labels: lenet.bytes(labels) };
     const learner = new lenet.Learner({ digits, optimizer: "plain", rates: [1e-6] });
-    const { network, plan } = learner, image = new Float32Array(1024);
+    const { network } = learner;
     self.contestants = {
         learn(count) {
             for (let i = 0; i < count; i++) learner.work.next();
             learner.forget();
         },
         read(count) {
-            for (let i = 0; i < count; i++) lenet.run(network, { values: image });
+            for (let i = 0; i < count; i++) lenet.run(network, { values: learner.image });
         },
     };
 }"""
 # The nearest network that it can express: all of C3 reads all of S2, the largest of a window is
 # taken, and the output is a softmax. As ours, it takes a step after each image.
-THEIRS = """() => {
+THEIRS = """([images, labels]) => {
     const tanh = { activation: "tanh" }, pool = { type: "pool", sx: 2, stride: 2 };
     const conv = { type: "conv", sx: 5, stride: 1, pad: 0, ...tanh };
     const net = new convnetjs.Net();
@@ -43,13 +43,18 @@ THEIRS = """() => {
         { type: "softmax", num_classes: 10 },
     ]);
     const how = { method: "sgd", learning_rate: 1e-6, momentum: 0, l2_decay: 0, batch_size: 1 };
-    const trainer = new convnetjs.SGDTrainer(net, how), image = new convnetjs.Vol(32, 32, 1, 0.1);
+    const trainer = new convnetjs.SGDTrainer(net, how);
+    const volumes = images.map((values) => {
+        const volume = new convnetjs.Vol(32, 32, 1, 0);
+        volume.w.set(values);
+        return volume;
+    });
     self.contestants = {
         learn(count) {
-            for (let i = 0; i < count; i++) trainer.train(image, i % 10);
+            for (let i = 0; i < count; i++) trainer.train(volumes[i], labels[i]);
         },
         read(count) {
-            for (let i = 0; i < count; i++) net.forward(image);
+            for (let i = 0; i < count; i++) net.forward(volumes[i]);
         },
     };
 }"""
@@ -79,7 +84,8 @@ def page_learning(folder):
             "WebAssembly": open_small_page(browser, path),
         }
         pages["ConvNetJS"].add_script_tag(path=convnet)
-        pages["ConvNetJS"].evaluate(THEIRS)
+        images = digits.images.flatten(start_dim=1).tolist()
+        pages["ConvNetJS"].evaluate(THEIRS, [images, digits.labels.tolist()])
         for name in ("JavaScript", "WebAssembly"):
             pages[name].evaluate(OURS, given)
         clocks = {name: _clock(page) for name, page in pages.items()}
