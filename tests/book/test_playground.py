@@ -245,8 +245,9 @@ def test_the_squashing_function_keeps_small_values(page):
         """(inputs) => {
             const squash = { amplitude: 1.7159, slope: 2 / 3 };
             const layers = [{ kind: "full", weight: [1], bias: [0], squash }];
+            const network = { size: 1, layers };
             return inputs.map((a) => {
-                const [output] = lenet.run({ layers }, { maps: 1, side: 1, values: [a] });
+                const [output] = lenet.run(network, { maps: 1, side: 1, values: [a] });
                 return output.values[0];
             });
         }""",
