@@ -14,7 +14,7 @@ from small_page import floats_of, in_base64, open_small_page, write_small_page
 from torch import nn
 from torch.nn.utils import prune
 
-from lenet_utils import LeNet1, LeNet5, load_weights, predict, save_weights
+from lenet_utils import C3_TABLE, LeNet1, LeNet5, load_weights, predict, save_weights
 from lenet_utils.models.base import WEIGHTS
 from lenet_utils.models.weights import CHECKSUM, TABLES, write_tensors
 from lenet_utils.training import load_trained
@@ -211,6 +211,25 @@ class TestRefusals:
     def test_tables_that_are_none(self, page, path):
         write_tensors(LeNet5().state_dict(), path, {TABLES: "{"})
         assert read_by(page, path.read_bytes()) == said_by_python(path)
+
+    @pytest.mark.parametrize("row", [[0, 0, 1], [0, 1, 6], [0, 1, "2"], []])
+    def test_a_table_that_no_network_has(self, page, path, row):
+        tables = {"c3.0": [row, *map(list, C3_TABLE[1:])]}
+        write_tensors(LeNet5().state_dict(), path, {TABLES: json.dumps(tables)})
+        assert read_by(page, path.read_bytes()) == said_by_python(path)
+
+    @pytest.mark.parametrize(
+        ("note", "why"),
+        [
+            ({"squash": "gelu"}, "squash must be one of tanh, logistic, relu, got gelu"),
+            ({"classes": "{"}, "JSON"),
+        ],
+    )
+    def test_notes_that_cannot_be_right(self, page, path, note, why):
+        save_weights(LeNet5(), path, {**TRAINED, **note})
+        said = read_by(page, path.read_bytes())
+        assert said.startswith(f"{NAME} has notes that cannot be right: ")
+        assert why in said
 
     def test_what_has_learned_something_else(self, page, path):
         for notes, why in (

@@ -47,10 +47,8 @@
      squashing function that it was written with; where that is not said, with the published ones. */
   function readWeights(bytes, path) {
     const { tensors, notes } = lenet.unpackTensors(bytes, path);
-    const network = lenet.newNetwork({
-      table: tableOf(tensors, notes, path),
-      squash: notes.squash,
-    });
+    const table = tableOf(tensors, notes, path);
+    const network = noted(path, () => lenet.newNetwork({ table, squash: notes.squash }));
     const wanted = lenet.tensorsOf(network);
     let found;
     try {
@@ -83,16 +81,31 @@
         cause,
       });
     }
-    const table = tables[C3];
+    const table = tables?.[C3];
+    if (table === undefined) return null;
     const isTable =
       Array.isArray(table) &&
       table.length === lenet.published.table.length &&
       table.every((row) => Array.isArray(row) && row.length > 0 && row.every(isMap));
-    return isTable ? table : null;
+    if (isTable) return table;
+    throw new Error(
+      `${path} holds weights for another connection table than that of ${C3}: build the model with ` +
+        "the connections it was trained with",
+    );
   }
 
-  function isMap(number) {
-    return Number.isInteger(number) && number >= 0 && number < MAPS;
+  function isMap(number, i, row) {
+    const isNew = row.indexOf(number) === i;
+    return isNew && Number.isInteger(number) && number >= 0 && number < MAPS;
+  }
+
+  /* Do what a file's notes say, or say that they cannot be right. */
+  function noted(path, what) {
+    try {
+      return what();
+    } catch (cause) {
+      throw new Error(`${path} has notes that cannot be right: ${cause.message}`, { cause });
+    }
   }
 
   /* Refuse what has learned from other pixels, or something else than digits: the page gives it none. */
@@ -102,7 +115,8 @@
     if (learned !== given) {
       throw new Error(`${path} has learned from pixels of ${learned}, and here they are ${given}`);
     }
-    if (classes !== undefined && JSON.stringify(JSON.parse(classes)) !== JSON.stringify(DIGITS)) {
+    const names = noted(path, () => JSON.parse(classes ?? JSON.stringify(DIGITS)));
+    if (JSON.stringify(names) !== JSON.stringify(DIGITS)) {
       throw new Error(`${path} has not learned digits, but ${classes}`);
     }
   }
