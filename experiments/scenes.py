@@ -2,7 +2,7 @@
 
     python experiments/scenes.py
 
-prints how many of 100 test digits LeNet-5 [dist] misreads in each scene, or `prepare_digit` refuses.
+prints how many of 100 test digits are misread in each scene by LeNet-5 [dist], or refused.
 ``scenes_before.csv`` has what they were, with the same pictures, by an earlier `prepare_digit`. For
 that, paper was the median of the picture's border, and ink all that differed from it by a tenth of
 the strongest difference. It was measured once, and then replaced.

@@ -100,7 +100,8 @@ def _write(options: argparse.Namespace, model: LeNet, digits: Splits, history: H
     from ._files import atomic_path
     from ._trainings import form_of
     from .models import save_weights
-    from .training import evaluate
+    from .models.criteria import DiscriminativeLoss
+    from .training import evaluate, penalty_limit
     from .visualization import learning_curves, use_style
 
     out = options.out
@@ -115,13 +116,15 @@ def _write(options: argparse.Namespace, model: LeNet, digits: Splits, history: H
         "epoch": str(history.best_epoch),
         "lenet_utils": __version__,
     }
+    assert digits.validation is not None  # some are held out unless load_mnist is told otherwise
+    if isinstance(model.criterion, DiscriminativeLoss):
+        metadata["penalty_limit"] = str(penalty_limit(model, digits.validation))
     save_weights(model, out / "weights.safetensors", metadata)
     with atomic_path(out / "history.csv") as path:
         history.epochs.to_csv(path, index=False)
     use_style()
     with atomic_path(out / "curves.png") as path:
         learning_curves(history).savefig(path, bbox_inches="tight")
-    assert digits.validation is not None  # some are held out unless load_mnist is told otherwise
     verdict = _verdict(evaluate(model, digits.validation))
     print(f"kept epoch {history.best_epoch}, validation: {verdict}")
     print(f"wrote weights.safetensors, history.csv and curves.png to {out}")
@@ -189,7 +192,8 @@ def _predict(options: argparse.Namespace) -> None:
             results.append({"image": str(path), "error": str(error)})
             unreadable += 1
             continue
-        told = {"digit": answer.digit, "name": answer.name, "kind": answer.kind}
+        told: dict[str, Any] = {"digit": answer.digit, "name": answer.name, "kind": answer.kind}
+        told |= {"penalty": answer.penalty, "doubt": answer.doubt}
         results.append({"image": str(path), **told, "scores": answer.scores})
         if not options.json:
             print(f"{path}: {answer}")

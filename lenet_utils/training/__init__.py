@@ -6,7 +6,7 @@ from .evaluation import Evaluation, evaluate
 from .fitting import automatic_device, fit
 from .gradients import layer_gradient_norms
 from .history import History
-from .prediction import PRETRAINED, Prediction, Trained, load_trained, predict
+from .prediction import PRETRAINED, Prediction, Trained, load_trained, penalty_limit, predict
 from .recipes import MODERN, PUBLISHED, Modern, Published, modern_recipe, published_recipe
 from .schedules import PUBLISHED_RATES, one_cycle, published_schedule
 from .sdlm import SDLM
@@ -36,6 +36,7 @@ __all__ = [
     "modern_recipe",
     "one_cycle",
     "paired_difference",
+    "penalty_limit",
     "predict",
     "published_recipe",
     "published_schedule",

@@ -18,17 +18,19 @@ from PIL import Image
 
 from .._checks import check_finite, check_one_of
 from .._devices import on_cpu
+from .._files import ASSETS
 from .._inputs import InputForm
-from ..data.digits import class_names
+from ..data.digits import Digits, class_names
 from ..data.idx import CLASSES, DIGITS
 from ..data.pictures import frame_picture, prepare_digit
 from ..data.scaling import scale
 from ..models.base import WEIGHTS, LeNet
-from ..models.criteria import squared_error
+from ..models.criteria import DiscriminativeLoss, squared_error
 from ..models.networks import MODELS
 from ..models.weights import load_weights, read_metadata
+from .evaluation import evaluate
 
-__all__ = ["PRETRAINED", "Prediction", "Trained", "load_trained", "predict"]
+__all__ = ["PRETRAINED", "Prediction", "Trained", "load_trained", "penalty_limit", "predict"]
 
 PRETRAINED = ("lenet1", "lenet5", "lenet5-dist", "lenet5-hands")
 # Their notes name only the row of a table that they come from, which says of which network they
@@ -39,7 +41,9 @@ _ROWS = {
     "LeNet-5 [dist]": "lenet5",
     "LeNet-5 [hands]": "lenet5",
 }
+USUAL = 0.99  # of the right answers have a penalty below the limit
 FRAMED = ("fashion", "kmnist")  # data whose things fill the image, where digits have a margin
+LIMITS = ASSETS / "penalty_limits.json"  # by row; experiments/penalty_limits.py writes it
 _OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
 
 
@@ -47,23 +51,36 @@ _OTHERS = ("data", "scaling", "background", "ink")  # noted by ``train``
 class Prediction:
     """What a network reads in one picture; as text, its name and how sure the network is.
 
+    Behind RBF units, the probabilities are those of eq. 9 of LeCun et al. 1998 (preprint p. 9),
+    which has a class "rubbish" with a constant penalty: what is far from all digits gets little
+    probability, and the probabilities of the digits add up to less than 1. The answer is in doubt
+    if its penalty is larger than those of nearly all digits that were read right.
+
     Attributes
     ----------
     digit
         0 to 9; None of a network that has learned something else than digits, see ``name``.
     kind
-        What the scores are: "probability", which add up to 1, or "output" of a network that was
-        trained towards +1 for the digit and -1 for the others.
+        What the scores are: "probability", which add up to 1, or to 1 with that of "rubbish"; or
+        "output" of a network that was trained towards +1 for the digit and -1 for the others.
     scores
         One for each class, as many as the network has outputs.
     classes
         The names of the classes, those of the digits by default.
+    penalty
+        Of the answer, behind RBF units: the squared distance to its code, 0 at best. None for other
+        outputs.
+    doubt
+        Why the picture may show nothing that the network knows, or None. Without RBF units, and
+        for weights that do not say what is usual, there is never any doubt.
     """
 
     digit: int | None
     kind: Literal["probability", "output"]
     scores: tuple[float, ...]
     classes: tuple[str, ...] = DIGITS
+    penalty: float | None = None
+    doubt: str | None = None
 
     @property
     def name(self) -> str:
@@ -73,7 +90,9 @@ class Prediction:
     def __str__(self) -> str:
         (name, score), *others = self._best_first()
         then = f", next {others[0][0]} with {others[0][1]:.3f}" if others else ""
-        return f"{name} ({self.kind} {score:.3f}{then})"
+        penalty = "" if self.penalty is None else f"penalty {self.penalty:.1f}, "
+        doubt = "" if self.doubt is None else f"; doubtful: {self.doubt}"
+        return f"{name} ({penalty}{self.kind} {score:.3f}{then}){doubt}"
 
     def _best_first(self) -> list[tuple[str, float]]:
         names = map(str, class_names(self.classes, len(self.scores)))
@@ -92,7 +111,8 @@ class Trained:
         The network; ``model.input`` says what its images must be like.
     notes
         What is kept with the weights: the model's name, data, scaling, and more; ``classes``, where
-        it is there, has the names of the classes as a list in JSON.
+        it is there, has the names of the classes as a list in JSON, and ``penalty_limit`` what
+        `penalty_limit` found.
     """
 
     name: str
@@ -104,6 +124,12 @@ class Trained:
         """The names of what the network tells apart; the digits where the notes say nothing."""
         kept = self.notes.get("classes")
         return tuple(json.loads(kept)) if kept else CLASSES.get(self.notes.get("data", ""), DIGITS)
+
+    @property
+    def penalty_limit(self) -> float | None:
+        """The penalty above which an answer is in doubt; None where it is not known."""
+        kept = self.notes.get("penalty_limit")
+        return None if kept is None else float(kept)
 
 
 @on_cpu
@@ -141,6 +167,7 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
         background, ink = float(notes["background"]), float(notes["ink"])
         check_finite("background", background)
         check_finite("ink", ink)
+        check_finite("penalty_limit", float(notes.get("penalty_limit", 0)))
         digit = int(notes.get("digit", min(MODELS[notes["model"]].size, 28)))
         _check_classes(notes)
     except ValueError as error:
@@ -165,6 +192,9 @@ def _completed(notes: Mapping[str, str]) -> dict[str, str]:
     name = _ROWS[notes["row"]]
     network = MODELS[name]
     values = {key: str(value) for key, value in network.pretrained_input()._asdict().items()}
+    limit = json.loads(LIMITS.read_text()).get(notes["row"])
+    if limit is not None:
+        values["penalty_limit"] = str(limit["penalty_limit"])
     return {**notes, **values, "model": name, "data": "mnist", "scaling": network.scaling}
 
 
@@ -222,9 +252,51 @@ def predict(
             "train it anew, with a tenth of the learning rate."
         )
     digit = int(scores.argmax()) if classes == DIGITS else None
-    if trained.model.criterion is squared_error:  # targets of +1 and -1: no probabilities
+    criterion = trained.model.criterion
+    if criterion is squared_error:  # targets of +1 and -1: no probabilities
         return Prediction(digit, "output", tuple(scores.tolist()), classes)
-    return Prediction(digit, "probability", tuple(scores.softmax(dim=0).tolist()), classes)
+    if not isinstance(criterion, DiscriminativeLoss):
+        return Prediction(digit, "probability", tuple(scores.softmax(dim=0).tolist()), classes)
+    rubbish = scores.new_tensor([-criterion.j])
+    shares = torch.cat([scores, rubbish]).softmax(dim=0)[:-1]  # eq. 9
+    penalty = -float(scores.max())
+    doubt = _doubt(penalty, trained.penalty_limit)
+    return Prediction(digit, "probability", tuple(shares.tolist()), classes, penalty, doubt)
+
+
+def penalty_limit(model: LeNet, digits: Digits) -> float:
+    """Return the penalty that 99 % of the right answers stay under: above it, one is in doubt.
+
+    The limit is as good as the digits are like those to come: take validation digits.
+
+    Parameters
+    ----------
+    model
+        A network with RBF units.
+    digits
+        Not those that it learns from, where there are others.
+
+    Raises
+    ------
+    ValueError
+        If the network has other outputs, or reads no digit right.
+    """
+    if not isinstance(model.criterion, DiscriminativeLoss):
+        raise ValueError(f"only RBF units give penalties, and this {type(model).__name__} has none")
+    result = evaluate(model, digits)
+    penalties = -result.scores.amax(dim=1)[result.predictions == result.labels].double()
+    if not len(penalties):
+        raise ValueError("no digit was read right, so there is no telling what is usual")
+    return float(penalties.quantile(USUAL))
+
+
+def _doubt(penalty: float, limit: float | None) -> str | None:
+    if limit is None or penalty <= limit:
+        return None
+    return (
+        f"{USUAL:.0%} of the validation digits that the network read right have a penalty of at "
+        f"most {limit:.1f}; is this a digit?"
+    ).replace("%", " %", 1)
 
 
 def _known() -> str:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 from refusing import refusals
+from scipy import ndimage
 
 from lenet_utils import prepare_digit
 
@@ -132,12 +133,31 @@ def test_a_plain_digit_loses_only_its_faintest_pixels(digits):
 
 
 def test_a_bar_keeps_its_proportions():
-    """40 x 10 of ink becomes 20 x 5, whichever way it stands."""
+    """80 x 8 of ink becomes 20 x 2, whichever way it stands."""
     page = np.full((100, 100), 255, dtype=np.uint8)
-    page[10:50, 70:80] = 0
+    page[10:90, 70:78] = 0
     for picture in (page, page.T):
         result = prepare_digit(Image.fromarray(picture))
-        assert int((result == 255).sum()) == int((result > 0).sum()) == 100
+        assert int((result == 255).sum()) == int((result > 0).sum()) == 40
+
+
+def disc_drawn(points, radius):
+    """A page on which a round pen was led past the points, ``(P, 2)``."""
+    down, right = np.mgrid[:200, :200]
+    nearest = np.min([np.hypot(down - y, right - x) for y, x in points], axis=0)
+    return Image.fromarray(np.where(nearest <= radius, 0, 255).astype(np.uint8))
+
+
+def test_strokes_of_a_wide_pen_are_narrowed_and_a_loop_it_filled_is_opened():
+    turns = np.linspace(0, 2 * np.pi, 200)
+    ring = np.stack([100 + 28 * np.sin(turns), 100 + 28 * np.cos(turns)], axis=1)
+    stem = np.stack([np.linspace(40, 160, 100), np.full(100, 100.0)], axis=1)
+    assert (prepare_digit(disc_drawn(stem, 25))[10] > 127).sum() in (2, 3)
+    nine = np.concatenate([ring - (25, 0), stem + (0, 28)])
+    for radius in (16, 20, 24):
+        digit = prepare_digit(disc_drawn(nine, radius)).numpy()
+        holes = ndimage.label(np.pad(digit, 1) < 128)[1] - 1
+        assert holes == 1
 
 
 def test_a_path_is_as_good_as_a_picture(digits, tmp_path):

@@ -1,17 +1,21 @@
 """Naming the digit in a picture: with each of the weights that travel, and with one's own."""
 
 import json
+import math
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from lenet_utils import (
     LeNet1,
     LeNet5,
     LeNet1989,
     Prediction,
+    evaluate,
     predict,
     prepare_digit,
     save_weights,
@@ -19,7 +23,7 @@ from lenet_utils import (
 )
 from lenet_utils.data import CLASSES
 from lenet_utils.models.base import WEIGHTS
-from lenet_utils.training import PRETRAINED, Trained, load_trained
+from lenet_utils.training import PRETRAINED, Trained, load_trained, penalty_limit
 
 NOTES = {
     "model": "lenet1",
@@ -59,7 +63,10 @@ def test_the_default_is_lenet5_trained_with_distortions(pictures):
     image = torch.full((1, 1, 32, 32), -0.1)
     image[0, 0, 2:30, 2:30] = -0.1 + pixels / 255 * 1.275
     scores = LeNet5.from_pretrained("dist")(image)[0].double()
-    torch.testing.assert_close(torch.tensor(found.scores), scores.softmax(0).float())
+    shares = scores.exp() / (scores.exp().sum() + math.exp(-1))  # eq. 9, with j = 1
+    torch.testing.assert_close(torch.tensor(found.scores), shares.float())
+    assert found.penalty == pytest.approx(-float(scores.max()), abs=1e-6)
+    assert found.doubt is None
     assert (found.kind, found.digit) == ("probability", int(scores.argmax()))
 
 
@@ -118,6 +125,70 @@ def test_a_prediction_tells_the_digit_and_the_next_best():
     assert str(found) == "7 (probability 0.700, next 1 with 0.250)"
     even = Prediction(3, "output", (-1.0,) * 3 + (0.5,) * 2 + (-1.0,) * 5)
     assert str(even) == "3 (output 0.500, next 4 with 0.500)"
+    far = Prediction(7, "probability", scores, penalty=21.34, doubt="is this a digit?")
+    told = "7 (penalty 21.3, probability 0.700, next 1 with 0.250); doubtful: is this a digit?"
+    assert str(far) == told
+
+
+# --- Doubt ---------------------------------------------------------------------------------------
+
+
+def scribble(random):
+    """A line to and fro, drawn with a thick pen."""
+    picture = Image.new("L", (200, 200), 255)
+    points = [tuple(point) for point in random.integers(30, 170, (8, 2)).tolist()]
+    ImageDraw.Draw(picture).line(points, fill=0, width=14, joint="curve")
+    return picture
+
+
+def test_scribbles_are_doubted_and_digits_are_not(pictures):
+    trained, random = load_trained("lenet5-dist"), np.random.default_rng(0)
+    scribbles = [predict(scribble(random), trained) for _ in range(40)]
+    assert sum(found.doubt is not None for found in scribbles) >= 20
+    assert all(found.scores[found.digit] < 0.01 for found in scribbles if found.doubt)
+    digits = [predict(picture, trained) for picture, _ in pictures]
+    assert sum(found.doubt is not None for found in digits) <= 2
+
+
+def test_an_answer_is_doubted_if_its_penalty_is_above_the_limit_of_the_notes(pictures, tmp_path):
+    model, picture = LeNet5.from_pretrained("dist"), pictures[0][0]
+    notes = {**NOTES, "model": "lenet5"}
+    save_weights(model, tmp_path / "none", notes)
+    assert load_trained(tmp_path / "none").penalty_limit is None
+    found = predict(picture, tmp_path / "none")
+    assert found.doubt is None
+    for limit, doubted in ((0.9 * found.penalty, True), (1.1 * found.penalty, False)):
+        save_weights(model, tmp_path / "some", {**notes, "penalty_limit": str(limit)})
+        assert (predict(picture, tmp_path / "some").doubt is not None) is doubted
+    save_weights(model, tmp_path / "some", {**notes, "penalty_limit": "0.001"})
+    assert re.match(r"99 % of the valid.* at most 0\.0", predict(picture, tmp_path / "some").doubt)
+
+
+def test_the_limit_is_what_99_of_100_right_answers_stay_under(mnist):
+    model, test = LeNet5.from_pretrained(), mnist.test[:1000]
+    result = evaluate(model, test)
+    penalties = [-row.max() for row, right in zip(result.scores, result.predictions == test.labels,
+                 strict=True) if right]  # fmt: skip
+    limit = penalty_limit(model, test)
+    assert sum(float(penalty) > limit for penalty in penalties) == len(penalties) // 100
+    with pytest.raises(ValueError, match="only RBF units give penalties, and this LeNet1 has none"):
+        penalty_limit(LeNet1(), test)
+    with pytest.raises(ValueError, match="no digit was read right"):
+        wrong = test[result.predictions != test.labels]
+        penalty_limit(model, wrong)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "lenet5-dist"])
+def test_the_recorded_limits_are_those_of_the_weights(mnist, name):
+    trained = load_trained(name)
+    assert trained.penalty_limit == pytest.approx(
+        penalty_limit(trained.model, mnist.validation), rel=1e-3
+    )
+
+
+def test_without_penalties_there_is_no_doubt(pictures):
+    found = predict(scribble(np.random.default_rng(0)), "lenet1")
+    assert (found.penalty, found.doubt) == (None, None)
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -131,6 +202,7 @@ def test_a_prediction_tells_the_digit_and_the_next_best():
         ({"model": "lenet7"}, "does not say which network it holds; was it made by train"),
         ({"model": "lenet5"}, "does not fit this LeNet5"),
         ({"row": "LeNet-5"}, "does not fit this LeNet5"),
+        ({"penalty_limit": "nan"}, "notes that cannot be right: penalty_limit must be a finite"),
         ({"data": "letters"}, "notes that cannot be right: data must be one of 'mnist', "),
         ({"classes": "5"}, "notes that cannot be right: classes must be a list of names, got '5'"),
         ({"classes": "[1]"}, "classes must be a list of names"),
