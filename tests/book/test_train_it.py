@@ -52,13 +52,15 @@ def open_page(browser, book):
     """A function that opens the page from its file, and watches what goes wrong on it."""
     opened = []
 
-    def open_it(**options):
+    def open_it(lost=None, **options):
         page = browser.new_page(**{"viewport": DESK, **options})
         page.set_default_timeout(PATIENCE)
         page.slips, page.asked = [], []
         page.on("console", lambda m: page.slips.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: page.slips.append(str(error)))
         page.on("request", lambda request: page.asked.append(request.url))
+        if lost:
+            page.route(f"**/{lost}.js*", lambda route: route.abort())
         page.goto((book / "book" / "intro.html").as_uri())
         if options.get("java_script_enabled", True):
             page.evaluate("() => lenet.fill(document.querySelector('[data-panel=train]'))")
@@ -495,8 +497,7 @@ def test_where_no_script_runs_and_in_print_a_text_stands_in(open_page):
 
 
 def test_missing_digits_are_told(open_page):
-    page = open_page()
-    page.route("**/mnist.js*", lambda route: route.abort())
+    page = open_page(lost="mnist")
     press(page, "Run")
     page.get_by_text("The digits could not be loaded.").wait_for()
     page.slips.clear()  # the browser tells of the file that did not come

@@ -122,6 +122,7 @@
     note() {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => {
+        if (this.panel.wanted === null) return; // weights of the reader's own: no address has them
         const now = fragment(this.panel.wanted, this.panel.drawing.content());
         if (location.hash !== now) history.replaceState(history.state, "", now);
         this.tell("");

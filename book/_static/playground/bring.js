@@ -4,11 +4,15 @@
   const lenet = (window.lenet = window.lenet || {});
   const { button, element } = lenet;
 
-  /* A button to choose a file of weights; one may also be dropped on `zone`. `taken` is called with
-     the network and the file's name. */
+  function isWeights({ name }) {
+    return name.endsWith(".safetensors");
+  }
+
+  /* A button to choose a file of weights; one may also be dropped on `zone`, where others than those
+     that it `wants` are left alone. `taken` is called with the network and the file's name. */
   class BringView {
-    constructor(zone, taken) {
-      this.taken = taken;
+    constructor(zone, taken, wants = () => true) {
+      Object.assign(this, { taken, wants });
       this.status = element("p", { class: "lenet-muted", role: "status" });
       const input = element("input", {
         type: "file",
@@ -29,9 +33,10 @@
         if (event.dataTransfer.types.includes("Files")) event.preventDefault();
       });
       zone.addEventListener("drop", (event) => {
-        if (event.dataTransfer.files.length === 0) return;
+        const [file] = event.dataTransfer.files;
+        if (!file || !this.wants(file)) return;
         event.preventDefault(); // the browser would leave the page and show the file
-        this.read(event.dataTransfer.files[0]);
+        this.read(file);
       });
     }
 
@@ -52,5 +57,5 @@
     }
   }
 
-  Object.assign(lenet, { BringView });
+  Object.assign(lenet, { BringView, isWeights });
 })();

@@ -80,7 +80,8 @@
       inputs[i].checked = true;
       chosen(i);
     };
-    return { group, choose };
+    const clear = () => inputs.forEach((input) => (input.checked = false));
+    return { group, choose, clear };
   }
 
   Object.assign(lenet, { button, choice, thumbnail, toolbar });

@@ -26,6 +26,8 @@
       this.steps = new lenet.StepsView();
       this.pictureSteps = new lenet.PictureStepsView();
       this.taker = new lenet.PictureTaker(this.root, (picture) => this.drawing.pin(picture));
+      const own = (network, name) => this.takeOwn(network, name);
+      this.bring = new lenet.BringView(this.root, own, lenet.isWeights);
       this.facts = element("p", { class: "lenet-muted lenet-facts" });
       this.mistakes = toolbar("lenet-thumbnails", "Test digits it misreads");
       this.machine = element("div", { class: "lenet-machine" });
@@ -69,6 +71,7 @@
         "div",
         { class: "lenet-examples" },
         this.taker.root,
+        this.bring.root,
         named("Or take a test digit (keys 0 to 9)", firsts.root),
         named("Those it misreads, and what they are", this.mistakes.root),
       );
@@ -109,12 +112,20 @@
       );
     }
 
+    /* Take a network of the reader's, which the file `name` holds. */
+    takeOwn(network, name) {
+      this.wanted = null;
+      this.networks.clear();
+      network.title = name;
+      this.take(network);
+    }
+
     /* Build the views of a network's layers, and have it read what is on the paper. */
     take(network) {
       super.take(network);
-      const { title, parameters, testErrors, testSize, mistakes } = this.network;
-      const number = (value) => value.toLocaleString("en");
-      this.facts.textContent = `${number(parameters)} parameters; misreads ${number(testErrors)} of ${number(testSize)} test digits.`;
+      const { title, mistakes } = this.network;
+      this.facts.textContent = factsOf(this.network);
+      this.mistakes.root.parentElement.hidden = mistakes.length === 0;
       this.mistakes.fill(
         mistakes.map((index) => {
           const { label } = lenet.digits[index];
@@ -187,6 +198,13 @@
       if (field) this.scores.update(outputs.at(-1).values);
       this.address?.note();
     }
+  }
+
+  function factsOf({ title, parameters, testErrors, testSize }) {
+    const number = (value) => value.toLocaleString("en");
+    const counted = `${number(parameters)} parameters`;
+    if (testErrors === undefined) return `${counted}, of ${title}.`; // nobody judged it
+    return `${counted}; misreads ${number(testErrors)} of ${number(testSize)} test digits.`;
   }
 
   lenet.PANELS = {

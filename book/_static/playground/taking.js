@@ -44,7 +44,8 @@
         if (!hasFiles(event)) return;
         event.preventDefault();
         over(false);
-        this.read(event.dataTransfer.files[0]);
+        const [file] = event.dataTransfer.files;
+        if (!lenet.isWeights(file)) this.read(file); // else lenet.BringView reads it
       });
       document.addEventListener("paste", (event) => {
         const files = [...(event.clipboardData?.files ?? [])];
