@@ -62,7 +62,6 @@ class Variant:
 
 RATES = (0.00005, 0.0001, 0.0002, 0.0005)  # which --choose tries, with the digits of 1989
 CONSTANT = 0.0001
-PLAIN = 0.006  # that of the reproduction, 0.03, for our squared error, five times its mean
 VARIANTS: dict[str, Variant] = {
     "published": Variant(looks=LOOKS),
     "published, MNIST": Variant("MNIST", looks=LOOKS),
@@ -72,8 +71,6 @@ VARIANTS: dict[str, Variant] = {
     "constant, groups": Variant(recipe="constant", network="groups", rate=CONSTANT),
     "constant, random": Variant(recipe="constant", network="random", rate=CONSTANT),
     "constant, all": Variant(recipe="constant", network="all", rate=CONSTANT),
-    "plain": Variant(recipe="plain", rate=PLAIN),
-    "plain, MNIST": Variant("MNIST", "plain", rate=PLAIN),
     "modern": Variant(recipe="modern", passes=60),
     "modern, MNIST": Variant("MNIST", "modern", passes=60),
     "hidden layer": Variant(recipe="constant", network="hidden layer", rate=CONSTANT),
@@ -133,15 +130,14 @@ def wiring(name: str, seed: int) -> tuple[tuple[int, ...], ...]:
 def build(variant: Variant, seed: int) -> nn.Module:
     """Return the network, its first weights drawn from ``seed``."""
     torch.manual_seed(seed)
-    start = initialize_like_lush if variant.recipe == "plain" else initialize_as_published
     if variant.network == "LeNet-1":
         return LeNet1(initialize=initialize_like_lush)
     if variant.network == "hidden layer":  # of 40 units: LeCun et al. 1989, p. 547
         layers = nn.Linear(256, 40), ScaledTanh(), nn.Linear(40, 10), ScaledTanh()
         model = nn.Sequential(nn.Flatten(), *layers)
-        model.apply(start)
+        model.apply(initialize_as_published)
         return model
-    return LeNet1989(connections=wiring(variant.network, seed), initialize=start)
+    return LeNet1989(connections=wiring(variant.network, seed))
 
 
 # --- The recipes ----------------------------------------------------------------------------------
@@ -151,8 +147,7 @@ def recipe_of(variant: Variant, model: Any, train: Digits, seed: int) -> dict[st
     """Return the arguments for `fit`.
 
     "published" is Newton-like steps with the rates of 1998, which fall; "constant" has one rate all
-    along; "plain" is gradient descent with one rate for all weights, as in the best-known
-    reproduction; "modern" as in the paper's table.
+    along; "modern" is that of the table in *As published*.
     """
     if variant.recipe == "modern":
         return {**modern_recipe(model), "seed": seed}
@@ -160,9 +155,6 @@ def recipe_of(variant: Variant, model: Any, train: Digits, seed: int) -> dict[st
     recipe: dict[str, Any] = {"batch_size": 1, "shuffle": "once", "seed": seed, "device": "cpu"}
     if variant.recipe == "published":
         return published_recipe(model, train, seed, variant.rate)
-    if variant.recipe == "plain":
-        optimizer: Any = torch.optim.SGD(model.parameters(), lr=variant.rate or PLAIN)
-        return {**recipe, "optimizer": optimizer, "schedule": None, "criterion": squared_error}
     optimizer = SDLM(model.parameters(), lr=variant.rate or CONSTANT)
     first = train[order[:500]]
     estimate = partial(optimizer.estimate_curvature, model, first, squared_error)

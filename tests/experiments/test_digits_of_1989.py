@@ -106,15 +106,6 @@ def test_one_constant_rate_written_out() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
-def test_the_plain_rate_is_that_of_the_reproduction() -> None:
-    """0.03 for the mean of ten squares; ours is half their sum, five times as large."""
-    scores, labels = torch.randn(1, 10, requires_grad=True), torch.tensor([4])
-    targets = torch.where(torch.arange(10) == 4, 1.0, -1.0)
-    theirs = torch.autograd.grad((scores - targets).square().mean(), scores)[0]
-    ours = torch.autograd.grad(squared_error(scores, labels), scores)[0]
-    torch.testing.assert_close(0.03 * theirs, digits_of_1989.PLAIN * ours)
-
-
 # --- Rejection ------------------------------------------------------------------------------------
 
 
