@@ -55,7 +55,7 @@ AVERAGED = "averaged"
 RATE, PASSES = 0.0002, 6  # of a new network
 RATE_ON, PASSES_ON = 0.003, 5  # of AdamW, for the one that has learned before
 DECAY = 0.05  # of its weights, as before
-PART = 0.75  # of what it has learned then, in the average
+PART = 0.9  # of what it has learned then, in the average
 KEPT = {"step": AVERAGED, "seed": 0}, "lenet5-hands.safetensors"
 REDRAWN = {  # what the validation digits are redrawn as
     "redrawn": (HAND, PEN),

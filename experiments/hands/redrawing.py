@@ -60,10 +60,10 @@ class Pen(NamedTuple):
     stretched: float = 0.45
     slant: float = 0.3
     turn: float = 0.12
-    squeeze: float = 0.1
+    squeeze: float = 0.15
     thinnest: float = 1.5
     thickest: float = 4.5
-    softest: float = 1.5
+    softest: float = 3.0
     smallest: float = 0.9
 
 

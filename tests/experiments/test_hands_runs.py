@@ -61,7 +61,7 @@ def test_training_learns_and_repeats(passes, step) -> None:
     assert torch.equal(passes.digits.images, load_mnist().train[:600].images)  # not changed
 
 
-def test_weights_are_averaged_three_to_one() -> None:
+def test_weights_are_averaged() -> None:
     torch.manual_seed(0)
     model, before = LeNet5(), LeNet5.from_pretrained("dist")
     mixed = other_hands.averaged(model, before, part=0.75)
