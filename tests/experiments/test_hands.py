@@ -245,7 +245,7 @@ def test_redrawn_digits_are_in_mnists_form(strokes) -> None:
     for image in images:
         rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
         longer = max(np.ptp(rows), np.ptp(columns)) + 1
-        assert 0.9 * 20 - 1 <= longer <= 22
+        assert 0.9 * 20 - 1 <= longer <= 20 + 4  # a soft edge reaches further
         centre = (image.sum(axis=1) @ numbers) / image.sum()
         assert abs(centre - 13.5) <= 0.51 or rows[0] == 0 or rows[-1] == SIDE - 1
     stretched = redrawn(
