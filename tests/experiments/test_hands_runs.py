@@ -129,11 +129,13 @@ def test_what_is_recorded_is_complete(rows) -> None:
     assert (rows["parameters"] == 60_000).all()
 
 
-def test_final_runs_are_those_of_the_plan(rows) -> None:
-    seeds = rows["seed"].nunique()
-    assert seeds >= 5
-    planned = {tuple(run.values()) for run in other_hands.plan(seeds, choose=False)}
-    assert {tuple(row) for row in rows[KEY].itertuples(index=False)} == planned
+def test_recorded_runs_are_those_of_the_plan(rows) -> None:
+    """Those of the first seeds: every step has some."""
+    planned = {tuple(run.values()) for run in other_hands.plan(seeds=5, choose=False)}
+    assert {tuple(row) for row in rows[KEY].itertuples(index=False)} <= planned
+    assert {*rows["step"]} == {*STEPS, other_hands.AVERAGED}
+    for step, seeds in rows.groupby("step")["seed"]:
+        assert sorted(seeds) == list(range(len(seeds))), step
 
 
 def test_the_shipped_network_makes_the_errors_recorded(rows) -> None:
