@@ -58,7 +58,7 @@ def load_digits_of(
     ----------
     name
         "optical": 1,797 digits that were 8x8 counts of 4x4 pixels. "pen": 10,992 that were eight
-        points on a tablet; `pen_paths` gives these. "1989": 9,298 of 16x16; the first 7,291 are
+        points on a tablet; ``pen_paths()`` gives these. "1989": 9,298 of 16x16; the first 7,291 are
         those that the network of 1989 learned from, the other 2,007 its test digits.
     drawn
         How "pen" is drawn: "given", by default, as wide as high; "aspect", with the width that

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Difference", "difference", "paired_difference", "student_t", "told_apart"]
-
-Name = TypeVar("Name", bound=Hashable)
 
 
 class Difference(NamedTuple):
@@ -101,10 +99,10 @@ def difference(
 
 
 def told_apart(
-    pairs: Mapping[Name, tuple[Iterable[float], Iterable[float]]],
+    pairs: Mapping[Any, tuple[Iterable[float], Iterable[float]]],
     compare: Callable[[Iterable[float], Iterable[float], float], Difference] = paired_difference,
     risk: float = 0.05,
-) -> list[Name]:
+) -> list[Any]:
     """Return the names of the comparisons that stand out of chance, by Holm's procedure.
 
     Of m comparisons each is asked first to leave out zero with an interval of ``1 - risk / m``.
@@ -129,7 +127,7 @@ def told_apart(
     if not 0 < risk < 1:
         raise ValueError(f"risk must be between 0 and 1, such as 0.05, got {risk!r}")
     left = {name: (list(first), list(second)) for name, (first, second) in pairs.items()}
-    found: list[Name] = []
+    found: list[Any] = []
     while left:
         confidence = 1 - risk / len(left)
         new = [n for n, pair in left.items() if compare(*pair, confidence).is_told_apart]

@@ -153,7 +153,7 @@ def test_strokes_of_a_wide_pen_are_narrowed_and_a_loop_it_filled_is_opened():
     ring = np.stack([100 + 28 * np.sin(turns), 100 + 28 * np.cos(turns)], axis=1)
     stem = np.stack([np.linspace(40, 160, 100), np.full(100, 100.0)], axis=1)
     assert (prepare_digit(disc_drawn(stem, 25))[10] > 127).sum() in (2, 3)
-    nine = np.concatenate([ring - (25, 0), stem + (0, 28)])
+    nine = np.concatenate([ring - (25, 0), stem + np.array([0, 28])])
     for radius in (16, 20, 24):
         digit = prepare_digit(disc_drawn(nine, radius)).numpy()
         holes = ndimage.label(np.pad(digit, 1) < 128)[1] - 1

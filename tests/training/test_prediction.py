@@ -173,8 +173,8 @@ def test_the_limit_is_what_99_of_100_right_answers_stay_under(mnist):
     assert sum(float(penalty) > limit for penalty in penalties) == len(penalties) // 100
     with pytest.raises(ValueError, match="only RBF units give penalties, and this LeNet1 has none"):
         penalty_limit(LeNet1(), test)
+    wrong = test[result.predictions != test.labels]
     with pytest.raises(ValueError, match="no digit was read right"):
-        wrong = test[result.predictions != test.labels]
         penalty_limit(model, wrong)
 
 
