@@ -135,8 +135,13 @@
   function falling(t) {
     t *= -1 / 16;
     if (t < -1.2) t = -1.2; // e^-19, beside 1 nothing in 32 bits; NaN stays NaN
-    let e = 1 + t / 7;
-    for (let term = 6; term > 0; term--) e = 1 + (t / term) * e;
+    let e = 1 + t * (1 / 7);
+    e = 1 + t * (1 / 6) * e;
+    e = 1 + t * (1 / 5) * e;
+    e = 1 + t * (1 / 4) * e;
+    e = 1 + t * (1 / 3) * e;
+    e = 1 + t * (1 / 2) * e;
+    e = 1 + t * e;
     e *= e;
     e *= e;
     e *= e;
