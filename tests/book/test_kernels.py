@@ -137,6 +137,7 @@ def learned_in_python(case, digits):
     return row_of(model.parameters()), history.epochs["train_loss"].item(), curvature
 
 
+@pytest.mark.filterwarnings("ignore::lenet_utils.TrainingWarning")  # so few images teach little
 @pytest.mark.parametrize("name", CASES)
 def test_it_learns_what_fit_does(page, digits, name):
     case = CASES[name]
@@ -148,7 +149,7 @@ def test_it_learns_what_fit_does(page, digits, name):
     torch.testing.assert_close(found["weights"], weights, atol=1e-4, rtol=0)
     assert np.mean(found["losses"]) == pytest.approx(loss, rel=1e-4)
     if len(curvature):
-        torch.testing.assert_close(found["curvature"], curvature, atol=1e-6, rtol=1e-3)
+        torch.testing.assert_close(found["curvature"], curvature, atol=1e-6, rtol=1e-4)
 
 
 def test_webassembly_and_javascript_learn_the_same(both, digits):
