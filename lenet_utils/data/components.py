@@ -15,6 +15,7 @@ SMALLEST = 0.01  # of the picture's longer side: what is smaller is no digit in 
 SHEET = 0.1  # of the longer side: the half-width of what is no stroke, but paper on a desk
 TALL, GAP = 0.7, 0.1  # of the tallest part: a digit beside another, not a stroke of the same one
 DIGIT = 0.15  # of the picture's shorter side: what may be the digit if all else is at the border
+WIDER = 1.5  # times: what is so much wider is not by the same pen
 SMALL, APART = (
     0.3,
     0.25,
@@ -54,7 +55,7 @@ def kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -
             raise ValueError("found no digit: only lines across the picture")
         possible = found
     if not plain:
-        possible = _inside(possible, parts.shape)
+        possible = _inside(possible, parts)
     largest = max(possible, key=lambda part: part.area)
     side = max(largest.height, largest.width)
     if side < SMALLEST * max(height, width):
@@ -84,15 +85,35 @@ def _check_single(parts: list[Part]) -> None:
             )
 
 
-def _inside(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
+def _inside(possible: list[Part], parts: np.ndarray) -> list[Part]:
     """Leave out what reaches the border, such as a desk or a finger, if a digit is left.
 
-    What reaches from one side to the opposite one may be a digit that fills the picture.
+    A digit that fills the picture reaches from one side to the opposite one, or its pieces do, some
+    of them larger than those inside, and by the same pen.
     """
-    at_border = [p for p in parts if _sides(p, shape) and not reach_across([p], shape)]
-    inner = [part for part in parts if part not in at_border]
+    shape = parts.shape
+    at_border = [p for p in possible if _sides(p, shape) and not reach_across([p], shape)]
+    inner = [part for part in possible if part not in at_border]
+    size = max((max(part.height, part.width) for part in inner), default=0)
     least = max([DIGIT * min(shape), *(0.3 * min(p.height, p.width) for p in at_border)])
-    return inner if any(max(part.height, part.width) >= least for part in inner) else parts
+    if not at_border or size < least:
+        return possible
+    widths = _widths(parts)
+    pen = max(widths[part.label] for part in inner)
+    return inner + [
+        part
+        for part in at_border
+        if max(part.height, part.width) > 2 * size and widths[part.label] < WIDER * pen
+    ]
+
+
+def _widths(parts: np.ndarray) -> np.ndarray:
+    """Return half of how wide each component is where it is widest, by its label."""
+    step = max(1, min(parts.shape) // SMALL_SIDE)
+    small = np.pad(parts[::step, ::step], 1)
+    depths = ndimage.distance_transform_edt(small > 0)
+    labels = np.arange(int(parts.max()) + 1)
+    return np.asarray(ndimage.maximum(depths, small, labels)) * step
 
 
 def reach_across(parts: list[Part], shape: tuple[int, ...]) -> bool:

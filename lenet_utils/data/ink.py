@@ -162,7 +162,7 @@ def _is_even(colours: np.ndarray, level: np.ndarray) -> bool:
     small = np.abs(small)
     edge = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     paper, ink = edge < EVEN, edge > 0.75 * np.quantile(small, 0.99)
-    return bool(paper.mean() > 0.5 and (paper | ink).mean() > 0.75)
+    return bool(paper.mean() > 0.5 and (paper | ink).mean() > 0.65)
 
 
 def _along_axis(colours: np.ndarray, level: np.ndarray) -> np.ndarray:
@@ -224,7 +224,7 @@ def _uneven(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ink -= np.median(ink)
     if _strongest(ink) < FAINTEST_UNEVEN * np.median(light):
         raise ValueError(BLANK)
-    return large_paper, ink
+    return np.abs(large_paper), ink  # dark ink: the axis points to darkness
 
 
 def _enlarged(values: np.ndarray, shape: tuple[int, ...], factor: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .._files import check_regular
@@ -34,6 +34,7 @@ RASTER = {
     *("AVIF", "BMP", "DIB", "GIF", "ICNS", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "QOI"),
     *("HEIF", "SGI", "TGA", "TIFF", "WEBP"),
 }
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}  # brands
 LEAST_ON_WHITE = 64  # of 255: ink that is fainter on white is tried on black
 ENOUGH_PIXELS = 1_000_000  # more than this is averaged, for 20 pixels are wanted
 
@@ -74,9 +75,9 @@ def prepare_digit(
 
     Paper may be of any colour, lit unevenly, ruled, or lie on a desk; ink is what differs from it
     in brightness or colour, and more than the picture's noise does. Rules, frames, specks and the
-    paper's edge are left out. The digit's bounding box is scaled to 20 pixels on its longer side,
-    with anti-aliasing, and placed in 28x28 so that its centre of mass lies in the middle (LeCun et
-    al. 1998, preprint p. 10).
+    paper's edge are left out, and strokes of a wide pen made narrower. The digit's bounding box is
+    scaled to 20 pixels on its longer side, with anti-aliasing, and placed in 28x28 so that its
+    centre of mass lies in the middle (LeCun et al. 1998, preprint p. 10).
 
     Parameters
     ----------
@@ -98,9 +99,10 @@ def prepare_digit(
     TypeError
         If ``image`` is neither a path nor a Pillow picture.
     ValueError
-        If it is no picture, a blank one, one of specks alone, one of several digits side by side,
-        one of more than 20 million pixels (a JPEG file: 120 million) or 65,535 on a side, or a JPEG
-        of more than 1,000 scans (100 where it has 20 million pixels) or 100 million bytes.
+        If it is no picture, a blank one, one of specks or lines alone, one of several digits side
+        by side, one of more than 20 million pixels (a JPEG file: 120 million) or 65,535 on a side,
+        or a JPEG of more than 1,000 scans (100 where it has 20 million pixels) or 100 million
+        bytes.
 
     Examples
     --------
@@ -186,7 +188,18 @@ def _check_size(picture: Image.Image, image: object) -> None:
 def _from_file(path: str | os.PathLike[str]) -> Image.Image:
     check_regular(path)
     Image.init()  # all that Pillow knows, to choose from
-    return Image.open(path, formats=sorted(RASTER & Image.OPEN.keys()))
+    try:
+        return Image.open(path, formats=sorted(RASTER & Image.OPEN.keys()))
+    except UnidentifiedImageError as error:
+        with Path(path).open("rb") as file:
+            start = file.read(12)
+        if start[4:8] == b"ftyp" and start[8:12] in HEIC:  # whatever the file is called
+            raise ValueError(
+                "it is HEIC, as phones store photographs, which Pillow reads only after "
+                '"pip install pillow-heif" and pillow_heif.register_heif_opener(); or send it to '
+                "the computer as JPEG"
+            ) from error
+        raise
 
 
 def _check_scans(path: str | os.PathLike[str], pixels: int) -> None:

@@ -9,6 +9,7 @@ from .curves import activation_curves, gradient_norms, learning_curves
 from .digits import confusion_matrix, digit_grid
 from .maps import connection_table, feature_maps, kernels
 from .network import architecture
+from .preparation import preparation_steps
 from .style import COLORS, use_style
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "gradient_norms",
     "kernels",
     "learning_curves",
+    "preparation_steps",
     "use_style",
 ]
