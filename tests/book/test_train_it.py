@@ -34,14 +34,15 @@ LARGEST = 3_000_000  # bytes of all that is loaded when a training begins
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A built book: a page with the training panel, and one without."""
+    """A built book: a page with the training panel, one with the playground, and one without."""
     folder = tmp_path_factory.mktemp("train") / "small book"
-    start_book(folder, "other")
+    start_book(folder, "other", "play")
     shutil.copy(ROOT / "requirements.txt", folder)
     package, ignored = folder / "lenet_utils", shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "lenet_utils", package, ignore=ignored, dirs_exist_ok=True)
     (folder / "book" / "intro.md").write_text(PAGE)
     (folder / "book" / "other.md").write_text("# Another page\n")
+    (folder / "book" / "play.md").write_text("# Play\n\n```{playground} draw\nStand-in.\n```\n")
     result = build(folder)
     assert result.returncode == 0, result.stdout[-4000:]
     return folder / "_build" / "html"
@@ -52,7 +53,7 @@ def open_page(browser, book):
     """A function that opens the page from its file, and watches what goes wrong on it."""
     opened = []
 
-    def open_it(lost=None, **options):
+    def open_it(lost=None, name="intro", **options):
         page = browser.new_page(**{"viewport": DESK, **options})
         page.set_default_timeout(PATIENCE)
         page.slips, page.asked = [], []
@@ -61,9 +62,9 @@ def open_page(browser, book):
         page.on("request", lambda request: page.asked.append(request.url))
         if lost:
             page.route(f"**/{lost}.js*", lambda route: route.abort())
-        page.goto((book / "book" / "intro.html").as_uri())
+        page.goto((book / "book" / f"{name}.html").as_uri())
         if options.get("java_script_enabled", True):
-            page.evaluate("() => lenet.fill(document.querySelector('[data-panel=train]'))")
+            page.evaluate("() => lenet.fill(document.querySelector('[data-panel]'))")
         opened.append(page)
         return page
 
@@ -423,11 +424,33 @@ def test_what_does_not_fit_is_refused_with_pythons_sentence(page, tmp_path, monk
     assert np.array_equal(weights(page), before)
 
 
+def test_the_playground_takes_weights_too(open_page, tmp_path):
+    page = open_page(name="play")
+    panel = "document.querySelector('[data-panel=draw]').panel"
+    file = tmp_path / "mine.safetensors"
+    save_weights(LeNet5(connections=None), file)
+    give(page, file)
+    page.get_by_text("mine.safetensors is in use here").wait_for()
+    assert page.get_by_text("60,900 parameters, of mine.safetensors.").is_visible()
+    assert page.evaluate(f"{panel}.network.layers[2].table.flat().length") == 96
+    assert not page.get_by_text("Those it misreads").is_visible()
+    assert page.locator(".lenet-choice input:checked").count() == 0
+    (tmp_path / "none.safetensors").write_bytes(b"nothing")
+    give(page, tmp_path / "none.safetensors")
+    assert "none.safetensors is not a safetensors file" in refusal(page)
+    page.get_by_text("LeNet-5", exact=True).click()
+    page.get_by_text("test digits.").first.wait_for()
+    before = page.locator(".lenet-note").inner_text()
+    assert page.evaluate(DROP, [file.name, base64.b64encode(file.read_bytes()).decode()])
+    page.get_by_text("60,900 parameters, of mine.safetensors.").wait_for()
+    assert page.locator(".lenet-note").inner_text() == before  # it is no picture
+
+
 DROP = """([name, text]) => {
     const transfer = new DataTransfer();
     const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     transfer.items.add(new File([bytes], name));
-    const root = document.querySelector("[data-panel=train]");
+    const root = document.querySelector("[data-panel]");
     const options = { dataTransfer: transfer, bubbles: true, cancelable: true };
     const event = new DragEvent("drop", options);
     root.dispatchEvent(event);

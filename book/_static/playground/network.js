@@ -73,11 +73,12 @@
     lenet.networks = { ...lenet.networks, [key]: network };
   }
 
-  /* The number of the layer in which some map does not read all maps. */
-  function sparseIndex(network) {
-    return network.layers.findIndex(({ table, inputs }) =>
-      table?.some((row) => row.length < inputs),
-    );
+  /* The number of the layer in which some map does not read all maps; where there is none, of the
+     first in which a map can read several. */
+  function sparseIndex({ layers }) {
+    const isSparse = ({ table, inputs }) => table?.some((row) => row.length < inputs);
+    const sparse = layers.findIndex(isSparse);
+    return sparse < 0 ? layers.findIndex(({ inputs }) => inputs > 1) : sparse;
   }
 
   /* The size of the largest weight, whatever its sign. */

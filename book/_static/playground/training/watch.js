@@ -222,7 +222,10 @@
       element("tr", {}, head("Digit"), ...digits),
       element("tr", {}, head(name), ...numbers),
     ];
-    return element("div", { class: "lenet-numbers" }, element("table", {}, ...rows));
+    // It scrolls on a phone, so the keyboard has to reach it.
+    const told = `${name} of each digit`;
+    const box = { class: "lenet-numbers", tabindex: 0, role: "group", "aria-label": told };
+    return element("div", box, element("table", {}, ...rows));
   }
 
   Object.assign(lenet, { WatchView });
