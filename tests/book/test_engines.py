@@ -1,5 +1,6 @@
 """The built book in Firefox and in WebKit: no page complains, and panels work as in Chromium."""
 
+import base64
 import json
 import shutil
 
@@ -21,10 +22,19 @@ WATCH = """<script>
 </script>"""
 FILL = "Promise.all([...document.querySelectorAll('[data-panel]')].map((p) => lenet.fill(p)))"
 PANEL = "document.querySelector('[data-panel=draw]').panel"
+LEARNS = "document.querySelector('[data-panel=train]').panel"
+PAPER = "document.querySelector('.lenet-paper')"
 ONE = [(140, 40), (140, 140), (140, 240)]  # points of the paper
-KEYS = {"Space": " ", "ArrowDown": "\ue015", "ArrowUp": "\ue013", "Delete": "\ue017"}
+KEYS = {
+    "Enter": "\ue007",
+    "Space": " ",
+    "ArrowDown": "\ue015",
+    "ArrowUp": "\ue013",
+    "Delete": "\ue017",
+}
 
 playground = pytest.mark.chapters("playground")
+train_it = pytest.mark.chapters("train-it")
 
 
 def pages_to_open():
@@ -75,9 +85,9 @@ def says(engine, text):
 def opened(engine, pages):
     """The playground, its paper in sight and blank."""
     open_playground(engine, pages)
-    engine.evaluate("document.querySelector('.lenet-paper').scrollIntoView({ block: 'center' })")
     click(engine, f"{PANEL}.root.querySelectorAll('.lenet-drawing button')[1]")
     says(engine, "blank")
+    engine.evaluate(f"{PAPER}.scrollIntoView({{ block: 'center' }})")
     yield engine
     assert engine.evaluate("slips") == []
 
@@ -86,10 +96,11 @@ def box_of(engine, element):
     return engine.evaluate(f"{element}.getBoundingClientRect()")
 
 
-def click(engine, element):
+def click(engine, element, pointer="mouse"):
+    engine.evaluate(f"{element}.scrollIntoView({{ block: 'center' }})")
     box = box_of(engine, element)
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    engine.stroke("mouse", [(round(middle[0]), round(middle[1]))])
+    engine.stroke(pointer, [(round(middle[0]), round(middle[1]))])
 
 
 def last_stroke(engine):
@@ -97,13 +108,20 @@ def last_stroke(engine):
     return np.array(points)
 
 
+def draw_one(engine, pointer):
+    """Draw a one; return the paper's box and the path in the window."""
+    box = box_of(engine, PAPER)
+    scale = box["width"] / 280
+    path = [(round(box["x"] + x * scale), round(box["y"] + y * scale)) for x, y in ONE]
+    engine.stroke(pointer, path)
+    return box, path
+
+
 @playground
 @pytest.mark.parametrize("pointer", ["mouse", "touch"])
 def test_a_pointer_draws_where_it_goes(opened, pointer):
-    box = box_of(opened, "document.querySelector('.lenet-paper')")
+    box, path = draw_one(opened, pointer)
     scale = box["width"] / 280
-    path = [(round(box["x"] + x * scale), round(box["y"] + y * scale)) for x, y in ONE]
-    opened.stroke(pointer, path)
     says(opened, "reads a 1")
     went = (np.array(path) - [box["x"], box["y"]]) / scale
     stroke = last_stroke(opened)
@@ -115,7 +133,7 @@ def test_a_pointer_draws_where_it_goes(opened, pointer):
 
 @playground
 def test_the_keyboard_draws_too(opened):
-    opened.evaluate("document.querySelector('.lenet-paper').focus()")
+    opened.evaluate(f"{PAPER}.focus()")
     lift, up, down = (KEYS[key] for key in ("Space", "ArrowUp", "ArrowDown"))
     opened.press(*5 * [up], lift, *20 * [down], lift)
     says(opened, "reads a 1")
@@ -188,7 +206,58 @@ def test_a_firefox_that_hides_who_it_is_reads_the_same(pages, in_chromium, tmp_p
     """It gives noise to those who read a canvas."""
     with firefox(tmp_path, **{"privacy.resistFingerprinting": True}) as engine:
         open_playground(engine, pages)
-        canvas = "document.querySelector('.lenet-paper')"
-        corner = f"{canvas}.getContext('2d').getImageData(0, 0, 9, 9).data"
+        corner = f"{PAPER}.getContext('2d').getImageData(0, 0, 9, 9).data"
         assert len(set(engine.evaluate(f"[...{corner}]"))) > 1  # as nothing is drawn there
         compare(engine.evaluate(READ), in_chromium)
+
+
+# --- Training ------------------------------------------------------------------------------------
+
+WEIGHTS = f"""(() => {{
+    const bytes = new Uint8Array(lenet.weightsOf({LEARNS}.learners[0].network).buffer);
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}})()"""
+HUNDRED = f"{LEARNS}.root.querySelectorAll('[aria-label=Training] button')[2]"
+
+
+def learned(count):
+    """The condition that so many images have been learned, and no more are being."""
+    return f"(({{ seen, running, busy }}) => seen === {count} && !running && !busy)"
+
+
+def weights_of(text):
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+@pytest.fixture(scope="module")
+def trained_in_chromium(browser, pages):
+    """The weights after 300 images there."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto((pages / "book" / "train-it.html").as_uri())
+    page.evaluate(FILL)
+    page.evaluate(f"{LEARNS}.run(300)")
+    page.wait_for_function(f"{learned(300)}({LEARNS}.learners[0])")
+    found = page.evaluate(WEIGHTS)
+    page.close()
+    return weights_of(found)
+
+
+@train_it
+def test_it_learns_the_same_weights(engine, pages, trained_in_chromium):
+    """In a worker, from a file; told by mouse, finger and keyboard."""
+    engine.open((pages / "book" / "train-it.html").as_uri())
+    engine.evaluate(FILL)
+    for seen, pointer in [(100, "mouse"), (200, "touch")]:
+        click(engine, HUNDRED, pointer)
+        engine.wait(f"{learned(seen)}({LEARNS}.learners[0])")
+    engine.evaluate(f"{HUNDRED}.focus()")
+    engine.press(KEYS["Enter"])
+    engine.wait(f"{learned(300)}({LEARNS}.learners[0])")
+    np.testing.assert_array_equal(weights_of(engine.evaluate(WEIGHTS)), trained_in_chromium)
+
+    engine.evaluate(f"{PAPER}.scrollIntoView({{ block: 'center' }})")
+    draw_one(engine, "touch")
+    says(engine, "reads a")
+    assert engine.evaluate(f"{LEARNS}.drawing.content().strokes.length") == 1
+    assert engine.evaluate("slips") == []

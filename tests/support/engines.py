@@ -74,11 +74,11 @@ class Firefox(Engine):
         self.socket = websocket.create_connection(address, suppress_origin=True, timeout=SECONDS)
         self.numbers = itertools.count()
         self.ask("session.new", capabilities={})
-        (window,) = self.ask("browsingContext.getTree")["contexts"]
-        self.page = {"context": window["context"]}
+        # The window that stands open has no focus (153), so that keys would press no button there.
+        self.page = self.ask("browsingContext.create", type="window")
         self.ask("browsingContext.setViewport", **self.page, viewport=DESK)
 
-    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+    def ask(self, method: str, **params: Any) -> Any:
         number = next(self.numbers)
         self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while (answer := json.loads(self.socket.recv())).get("id") != number:
