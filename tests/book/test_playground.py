@@ -1213,7 +1213,7 @@ def test_an_empty_panel_is_about_as_high_as_it_will_be(browser, book, size, name
     page.close()
 
 
-@pytest.mark.parametrize("lost", ["network", "data/lenet5"])
+@pytest.mark.parametrize("lost", ["network/network", "data/lenet5"])
 def test_where_a_script_does_not_come_the_stand_in_does(browser, book, lost):
     page = browser.new_page(viewport=DESK)
     page.set_default_timeout(PATIENCE)

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 from browsing import PATIENCE
 from building import ROOT
-from playground import SCRIPTS, networks
+from playground import DRAWING, LEARNING, NETWORK, WEIGHTS, networks
 
 from lenet_utils._inputs import FIXED_SCALINGS
 
@@ -18,9 +18,12 @@ SOURCES = ROOT / "book" / "_static" / "playground"
 
 def write_small_page(folder):
     """Write the page into ``folder``; return its path."""
-    scripts = [*SCRIPTS[: SCRIPTS.index("weights") + 1], "data/kernels"]
-    for name in scripts[:-1]:
-        shutil.copy(SOURCES / f"{name}.js", folder)
+    drawing = [name for name in DRAWING if name.startswith("preparation/")]
+    scripts = [*NETWORK, *drawing, *LEARNING, *WEIGHTS]
+    for name in scripts:
+        if name != "data/kernels":
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(SOURCES / f"{name}.js", folder / name.rpartition("/")[0])
     (folder / "data").mkdir()
     networks.write_kernels(folder / "data")
     tags = "".join(f'<script src="{name}.js"></script>\n' for name in scripts)

@@ -23,27 +23,46 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
-# What a kind of panel needs beside the scripts below: the network it begins with, or scripts.
-NEEDS = {
-    **dict.fromkeys(("draw", "layers", "connections", "small"), ("data/lenet5",)),
-    "train": tuple(
-        f"training/{name}"
-        for name in (
-            *("digits", "curves", "forming", "watch", "own_table"),
-            *("settings", "learner", "keep", "panel"),
-        )
-    ),
-}
-# In the order in which they need each other.
-SCRIPTS = (
-    *("workers", "random", "plain", "engine", "layout", "passes", "network", "preparation"),
-    *("making", "learning", "listening", "trainer", "sha256", "safetensors", "weights"),
-    *("data/kernels", "tiles", "controls", "bring", "pen", "canvas"),
-    *("filters", "resampling", "masks", "components", "strokes", "paper", "ink"),
-    *("pictures", "camera", "taking"),
-    *("steps", "views", "answer", "small", "arithmetic", "inspector", "figures"),
-    *("address", "panel", "data/digits"),
+
+def inside(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{folder}/{name}" for name in names)
+
+
+# The scripts, in the order in which they need each other.
+NETWORK = (
+    *inside("network", "workers", "plain", "engine", "layout", "passes", "network"),
+    "data/kernels",
 )
+LEARNING = inside("network", "random", "making", "learning", "listening", "trainer")
+WEIGHTS = inside("weights", "sha256", "safetensors", "weights")
+DRAWING = (
+    *inside("preparation", "filters", "resampling", "masks", "strokes", "preparation"),
+    *inside("drawing", "tiles", "controls", "pen", "canvas", "answer", "small"),
+    "data/digits",
+)
+EXPLORING = (*inside("drawing", "steps", "views"), *inside("exploring", "arithmetic", "inspector"))
+PICTURES = (
+    *inside("preparation", "components", "paper", "ink"),
+    *inside("pictures", "pictures", "camera", "taking"),
+)
+TRAINING = inside(
+    "training",
+    *("digits", "curves", "forming", "watch", "own_table", "settings", "learner", "keep", "panel"),
+)
+# What each kind of panel needs; data/lenet5 is the network that it begins with.
+FIGURE = (*NETWORK, *DRAWING, *EXPLORING, "exploring/figures", "data/lenet5")
+BRINGING = (*LEARNING, *WEIGHTS, "weights/bring")
+NEEDS = {
+    "small": (*NETWORK, *DRAWING, "data/lenet5"),
+    "layers": FIGURE,
+    "connections": FIGURE,
+    "draw": (
+        *(*NETWORK, *DRAWING, *EXPLORING, *PICTURES, *BRINGING),
+        *inside("exploring", "address", "panel"),
+        "data/lenet5",
+    ),
+    "train": (*NETWORK, *DRAWING, *EXPLORING, *BRINGING, *TRAINING),
+}
 FOLDER = "playground"
 DATA = f"{FOLDER}/data"
 
@@ -100,7 +119,7 @@ def load_scripts(
     """Let a page with panels, and no other, load the script that brings what they need."""
     if app.builder.name != "html" or FOLDER not in app.env.metadata.get(page, {}):
         return
-    told = {"data-scripts": " ".join(SCRIPTS), "data-version": version(app)}
+    told = {"data-version": version(app)}
     app.add_js_file(f"{FOLDER}/start.js", loading_method="async", **told)
     app.add_css_file(f"{FOLDER}/playground.css")
     if "train" in app.env.metadata[page][FOLDER]:

@@ -6,11 +6,12 @@
   "use strict";
   const lenet = (window.lenet = window.lenet || {});
 
-  const here = document.currentScript; // its data say which scripts there are, in their order
+  const here = document.currentScript;
   const NEAR = "50% 0px"; // half a window before a panel is seen
   const FIRST_NETWORK = "lenet5"; // what every panel begins with
 
   const brought = new Map();
+  lenet.PANELS = {}; // by kind: each panel's script adds its own
 
   /* Run a script beside this one, once; those asked for first run first. */
   function bring(name) {
@@ -48,8 +49,7 @@
   async function make(root) {
     const standIn = root.nextElementSibling;
     try {
-      const scripts = `${here.dataset.scripts} ${root.dataset.needs}`;
-      await Promise.all(scripts.split(" ").map(bring));
+      await Promise.all(root.dataset.needs.split(" ").map(bring));
     } catch {
       standIn.classList.add("is-needed");
       root.remove();

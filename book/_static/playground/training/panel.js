@@ -270,5 +270,5 @@
     );
   }
 
-  lenet.PANELS = { ...lenet.PANELS, train: TrainPanel };
+  lenet.PANELS.train = TrainPanel;
 })();

@@ -81,5 +81,6 @@
     }
   }
 
+  lenet.PANELS.small = SmallPanel;
   Object.assign(lenet, { SmallPanel });
 })();

@@ -207,10 +207,5 @@
     return `${counted}; misreads ${number(testErrors)} of ${number(testSize)} test digits.`;
   }
 
-  lenet.PANELS = {
-    small: lenet.SmallPanel,
-    draw: DrawPanel,
-    layers: lenet.LayersFigure,
-    connections: lenet.ConnectionsFigure,
-  };
+  lenet.PANELS.draw = DrawPanel;
 })();

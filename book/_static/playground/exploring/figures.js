@@ -120,5 +120,5 @@
     }
   }
 
-  Object.assign(lenet, { ConnectionsFigure, LayersFigure });
+  Object.assign(lenet.PANELS, { connections: ConnectionsFigure, layers: LayersFigure });
 })();
