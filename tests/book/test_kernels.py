@@ -1,6 +1,7 @@
 """The page's network learns as Python's does: the same sums, curvatures and steps."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pytest
@@ -42,6 +43,12 @@ def both(browser, path):
 @pytest.fixture(scope="module")
 def digits(mnist):
     return mnist.train[:SEEN]
+
+
+@pytest.fixture(scope="module")
+def in_python(digits):
+    """A function that learns in Python what a case says, once for both kinds of kernels."""
+    return cache(lambda name: learned_in_python(CASES[name], digits[: CASES[name].seen]))
 
 
 def test_the_kept_module_is_what_its_source_compiles_to():
@@ -139,11 +146,10 @@ def learned_in_python(case, digits):
 
 @pytest.mark.filterwarnings("ignore::lenet_utils.TrainingWarning")  # so few images teach little
 @pytest.mark.parametrize("name", CASES)
-def test_it_learns_what_fit_does(page, digits, name):
+def test_it_learns_what_fit_does(page, digits, in_python, name):
     case = CASES[name]
-    digits = digits[: case.seen]
-    weights, loss, curvature = learned_in_python(case, digits)
-    found = learned_in(page, case, digits)
+    weights, loss, curvature = in_python(name)
+    found = learned_in(page, case, digits[: case.seen])
     moved = (weights - row_of(started(case).parameters())).abs().max()
     assert moved > 0.01
     torch.testing.assert_close(found["weights"], weights, atol=1e-4, rtol=0)
