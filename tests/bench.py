@@ -22,6 +22,7 @@ import loops
 import numpy as np
 import pandas as pd
 import recording
+import scenes
 import single_images
 import speed
 import torch
@@ -121,6 +122,13 @@ def compilation(folder):
         yield speed.row("import of the kernels", name, 0, float(done.stdout))
 
 
+def photographs(folder):
+    """Count what is misread or refused in each scene, by an earlier ``prepare_digit`` and now."""
+    for name, before in pd.read_csv(scenes.BEFORE).set_index("scene")["wrong"].items():
+        yield speed.row(f"scene: {name}", "before", 0, float(before), "of 100")
+        yield speed.row(f"scene: {name}", "now", 0, float(sum(scenes.counts(name))), "of 100")
+
+
 # --- The page ------------------------------------------------------------------------------------
 
 TOGETHER = 5  # pieces of a stroke between two readings of the clock
@@ -206,6 +214,7 @@ MEASUREMENTS = {
     "compilation": compilation,
     "judging": partial(speed.judging, SIZES),
     "memory": partial(speed.memory, SIZES),
+    "scenes": photographs,
     "page": page,
     "learning in the page": page_learning,
 }

@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from lenet_utils import Digits, InputWarning, LeNet1, LeNet5, distort, evaluate, fit, load_mnist
+from lenet_utils import (
+    Digits,
+    InputWarning,
+    LeNet1,
+    LeNet5,
+    LeNet1989,
+    distort,
+    evaluate,
+    fit,
+    load_mnist,
+)
 from lenet_utils.training import load_trained
 
 
@@ -92,3 +102,11 @@ def test_the_warning_names_the_line_of_the_call(natural):
     with pytest.warns(InputWarning) as seen_by_fit:
         fit(LeNet1.from_pretrained(), natural[:200], epochs=1, progress=False)
     assert seen[0].filename == seen_by_fit[0].filename == __file__
+
+
+def test_a_network_says_what_paper_and_ink_are_in_its_images():
+    for model, background, ink in ((LeNet5(), -0.1, 1.175), (LeNet1989(), -1.0, 1.0)):
+        assert (model.background, model.ink) == (background, ink) == model.input[:2]
+    own = LeNet5()
+    own.trained_on = own.input._replace(background=0.0, ink=1.0)
+    assert (own.background, own.ink) == (0.0, 1.0)

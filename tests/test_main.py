@@ -381,6 +381,8 @@ def test_predict_prints_one_object_with_an_entry_for_each_picture(mnist, tmp_pat
                 "digit": found.digit,
                 "name": str(found.digit),
                 "kind": found.kind,
+                "penalty": None,
+                "doubt": None,
                 "scores": list(found.scores),
             },
         ],

@@ -94,6 +94,16 @@ class LeNet(nn.Sequential):
         plain = InputForm(*FIXED_SCALINGS[self.scaling], *sides, self.channels)
         return self.trained_on or plain
 
+    @property
+    def background(self) -> float:
+        """The pixel value that paper has in its images: ``input.background``."""
+        return self.input.background
+
+    @property
+    def ink(self) -> float:
+        """The pixel value that full ink has in its images: ``input.ink``."""
+        return self.input.ink
+
     def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
         """Let ``initialize`` set the weights; for None they are as PyTorch draws them.
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
 from refusing import DIGITS, IMAGES, refusals
 from refusing import LABELS as THREE
 from torch import nn
@@ -23,6 +24,7 @@ from lenet_utils import (
     ScaledTanh,
     SparseConv2d,
     layer_outputs,
+    prepare_digit,
 )
 from lenet_utils import visualization as v
 from lenet_utils.data import CLASSES
@@ -402,3 +404,22 @@ test_what_cannot_be_right_is_refused = refusals(
         ),
     }
 )
+
+
+# --- preparation_steps ---------------------------------------------------------------------------
+
+
+def test_preparation_steps_show_what_was_kept_and_what_not():
+    page = np.full((90, 120), 255, dtype=np.uint8)
+    page[10:70, 50:58] = page[80:84, 10:14] = 0
+    steps = prepare_digit(Image.fromarray(page), steps=True)
+    fig = v.preparation_steps(steps)
+    titles = ["picture", "paper", "ink", "components", "the digit's", "digit"]
+    assert [ax.get_title() for ax in fig.axes] == titles
+    shown = [np.asarray(ax.images[0].get_array()) for ax in fig.axes]
+    assert np.array_equal(shown[0], page)
+    assert set(np.unique(shown[3])) == {0, 2, 3}  # paper, and two components
+    assert [int((image > 0.5).sum()) for image in (shown[2], shown[4])] == [496, 480]
+    assert np.array_equal(shown[5] * 255, steps.digit.numpy())
+    with pytest.raises(TypeError, match=r"steps=True\) gives them"):
+        v.preparation_steps(steps.digit)
