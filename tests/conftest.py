@@ -40,6 +40,7 @@ SLOW = {
     "test_parts_of_1998",
     "test_pdf",
     "test_playground",
+    "test_playground_pictures",
     "test_popular_versions",
     "test_printed_recipe",
     "test_reading_aids",

@@ -308,7 +308,8 @@ def test_fifty_drawings_are_inked_and_prepared_as_python_does(page):
 
 
 def test_it_begins_with_the_running_example(page):
-    assert re.match(r"LeNet-5 reads a 7 \(penalty [\d.]+\); the runner-up is \d", says(page, "7"))
+    numbers = r"\(penalty [\d.]+, probability 0\.\d\d\)"
+    assert re.match(rf"LeNet-5 reads a 7 {numbers}; the runner-up is \d", says(page, "7"))
 
 
 def test_a_seven_drawn_with_the_mouse_is_read(page):
@@ -871,7 +872,10 @@ def test_a_misread_digit_says_what_it_is(page):
         button.click()
         says(page, f"MNIST.s label is {label}")
     page.keyboard.press("7")
-    says(page, r"reads a 7 \(penalty [\d.]+\); the runner-up is \d \([\d.]+\)\.$")
+    says(
+        page,
+        r"reads a 7 \(penalty [\d.]+, probability 0\.\d\d\); the runner-up is \d \([\d.]+\)\.$",
+    )
 
 
 # --- Network and drawing in the address -----------------------------------------------------------

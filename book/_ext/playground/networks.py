@@ -31,7 +31,7 @@ from lenet_utils._files import atomic_path
 from lenet_utils.models import C3_TABLE, CODE_SHAPE, kind_of, layer_label, read_metadata
 from lenet_utils.models.base import WEIGHTS
 from lenet_utils.models.layer_kinds import known_parts
-from lenet_utils.training import PUBLISHED_RATES
+from lenet_utils.training import PUBLISHED_RATES, load_trained
 from lenet_utils.visualization import COLORS
 from lenet_utils.visualization.maps import SIGNED
 
@@ -55,6 +55,10 @@ class Network:
     def test_digits(self) -> Digits:
         """Return the 10,000 test digits as this network gets them."""
         return load_mnist(for_=self.trained()).test
+
+    def penalty_limit(self) -> float | None:
+        """Return the penalty above which an answer is in doubt; None of outputs."""
+        return load_trained(WEIGHTS / self.model.pretrained[self.weights]).penalty_limit
 
     def measured(self) -> dict[str, str]:
         """Return what is noted beside the weights: among others how many test digits it missed."""
@@ -115,6 +119,7 @@ def describe(network: Network) -> dict[str, Any]:
         "size": model.size,
         "shrunk": model.input.digit < 28,
         "parameters": sum(p.numel() for p in model.parameters()),
+        "limit": network.penalty_limit(),
         "testErrors": int(notes["test_errors"]),
         "testSize": int(notes["test_size"]),
         "layers": [describe_layer(name, layer) for name, layer in model.named_children()],

@@ -4,6 +4,13 @@
   const lenet = (window.lenet = window.lenet || {});
   const { element } = lenet;
 
+  const REFUSED = {
+    blank: "There is no digit in the picture: it is blank, or too faint to tell ink from paper.",
+    lines: "There is no digit in the picture: only lines across it.",
+    specks: "There is no digit in the picture: only specks. Cut it to the digit.",
+  };
+  const RUBBISH = 1; // its penalty: not given in the paper, and the same as in Python
+  const SEVERAL = "In doubt: there are parts side by side. Two digits? It reads one at a time.";
   const SETTLED = 400; // milliseconds without a change before a screen reader is told
 
   class AnswerView {
@@ -33,12 +40,13 @@
     }
 
     /* Show the answer; `outputs` is null for a blank page, to which there is none. `label` is what
-       MNIST calls a digit of its own. */
-    update(outputs, label) {
+       MNIST calls a digit of its own, and `prepared` what was found in a drawing or a picture. */
+    update(outputs, label, prepared = null) {
       this.root.classList.toggle("is-blank", outputs === null);
       if (outputs === null) {
+        this.root.classList.remove("is-doubtful");
         this.digit.textContent = "?";
-        return this.announce(this.blank);
+        return this.announce(REFUSED[prepared?.refused] ?? this.blank);
       }
       const scores = outputs.at(-1).values;
       const ranking = lenet.ranking(this.network, scores);
@@ -50,7 +58,9 @@
       }
       const isMisread = label !== undefined && label !== ranking[0];
       const truth = isMisread ? ` MNIST’s label is ${label}.` : "";
-      return this.announce(this.sentence(scores, ranking) + truth);
+      const doubt = this.withScores ? doubtOf(this.network, scores[ranking[0]], prepared) : "";
+      this.root.classList.toggle("is-doubtful", doubt !== "");
+      return this.announce([this.sentence(scores, ranking) + truth, doubt].join(" ").trim());
     }
 
     sentence(scores, [first, second]) {
@@ -62,8 +72,9 @@
       const [best, next] = [scores[first], scores[second]].map((score) =>
         lenet.number(score, hasPenalties ? 1 : 2),
       );
-      const kind = hasPenalties ? "penalty" : "output";
-      return `${title} reads a ${first} (${kind} ${best}); the runner-up is ${second} (${next}).`;
+      const belief = lenet.number(probability(scores, first), 2);
+      const told = hasPenalties ? `penalty ${best}, probability ${belief}` : `output ${best}`;
+      return `${title} reads a ${first} (${told}); the runner-up is ${second} (${next}).`;
     }
 
     /* Say it once the drawing has come to rest: a screen reader would not keep up with a stroke. */
@@ -73,6 +84,21 @@
         if (this.status.textContent !== sentence) this.status.textContent = sentence;
       }, SETTLED);
     }
+  }
+
+  /* How probable a digit is by eq. 9, whose eleventh class, rubbish, has a constant penalty. */
+  function probability(penalties, digit) {
+    const all = [RUBBISH, ...penalties].reduce((sum, penalty) => sum + Math.exp(-penalty), 0);
+    return Math.exp(-penalties[digit]) / all;
+  }
+
+  /* Why an answer is in doubt, as a sentence; an empty one where it is not, or where the network does
+     not say what is usual. */
+  function doubtOf({ limit }, penalty, prepared) {
+    if (prepared?.several) return SEVERAL;
+    if (penalty <= (limit ?? Infinity)) return "";
+    const most = lenet.number(limit, 1);
+    return `In doubt: 99 % of the validation digits that it reads right have a penalty of at most ${most}.`;
   }
 
   /* What F6 of a network with codes should draw for a digit. */

@@ -186,7 +186,7 @@
 
   const PENALTIES_TOLD =
     "A penalty is the squared distance from what F6 draws to a digit’s code. The smallest wins: " +
-    "the nearer the code, the longer the bar.";
+    "the nearer the code, the longer the bar. The probability is eq. 9’s, with rubbish as a class.";
   const OUTPUTS_TOLD = "Each digit has an output unit of its own. The largest output wins.";
 
   /* The ten scores as bars, with the codes they are measured by. The longest bar always answers: of

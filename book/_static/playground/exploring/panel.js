@@ -194,7 +194,8 @@
       this.pictureSteps.update(prepared);
       this.steps.update(this.drawing.canvas, prepared, field, input, this.network);
       this.explorer.update(input, outputs);
-      this.answer.update(field && outputs, lenet.digits[this.drawing.content().digit]?.label);
+      const { digit } = this.drawing.content();
+      this.answer.update(field && outputs, lenet.digits[digit]?.label, prepared);
       if (field) this.scores.update(outputs.at(-1).values);
       this.address?.note();
     }

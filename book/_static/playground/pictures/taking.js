@@ -5,6 +5,8 @@
   const { button, element, toolbar } = lenet;
 
   const QUIET = "It stays in your browser: nothing is sent anywhere.";
+  const NO_CAMERA = "The browser gave this page no camera.";
+  const NOT_LET = "The browser did not let this page see the clipboard: press Ctrl + V instead.";
   const NO_PICTURE = "There is no picture on the clipboard: copy one first.";
 
   class PictureTaker {
@@ -63,27 +65,18 @@
     }
 
     async fromClipboard() {
-      try {
-        const items = await navigator.clipboard.read();
-        for (const item of items) {
-          const type = item.types.find((one) => one.startsWith("image/"));
-          if (type) return await this.read(await item.getType(type));
-        }
-        this.say(NO_PICTURE);
-      } catch {
-        this.say(
-          "The browser did not let this page look at the clipboard: press Ctrl + V instead.",
-        );
+      const items = await navigator.clipboard.read().catch(() => null);
+      if (items === null) return this.say(NOT_LET);
+      for (const item of items) {
+        const type = item.types.find((one) => one.startsWith("image/"));
+        if (type) return this.read(await item.getType(type));
       }
+      return this.say(NO_PICTURE);
     }
 
     async fromCamera() {
-      try {
-        const picture = await lenet.Camera.take(this.panel);
-        if (picture) await this.prepare(() => picture);
-      } catch {
-        this.say("The browser gave this page no camera.");
-      }
+      const picture = await lenet.Camera.take(this.panel).catch(() => this.say(NO_CAMERA));
+      if (picture) await this.prepare(() => picture);
     }
 
     read(file) {

@@ -13,7 +13,7 @@
   const SMALLEST = 0.01; // of the picture's longer side: what is smaller is no digit in it
   const SHEET = 0.1; // of the longer side: the half-width of what is no stroke, but paper on a desk
   const TALL = 0.7; // of the tallest part: a digit beside another...
-  const GAP = 0.2; // ...if this far apart, not a stroke of the same one
+  const GAP = 0.1; // ...if this far apart, not a stroke of the same one
   const DIGIT = 0.15; // of the picture's shorter side: may be the digit if all else is at the border
   const SMALL = 0.3; // of the digit's side: what is so small...
   const APART = 0.25; // ...and so far from it is no part of it
@@ -28,7 +28,12 @@
     const longer = Math.max(labels.width, labels.height);
     let possible = parts.filter((part) => !isPrinted(part, labels));
     possible = possible.filter((part) => !isAround(part, possible, labels));
-    if (!possible.some((part) => sideOf(part) >= 0.02 * longer)) possible = parts;
+    if (!possible.some((part) => sideOf(part) >= 0.02 * longer)) {
+      if (parts.filter((part) => reachAcross([part], labels)).length > 1) {
+        throw new lenet.NoDigit("lines");
+      }
+      possible = parts;
+    }
     if (!isPlain) possible = inside(possible, labels);
     const largest = possible.reduce((most, part) => (part.area > most.area ? part : most));
     const side = sideOf(largest);
@@ -57,11 +62,15 @@
   }
 
   /* Leave out what reaches the border, such as a desk or a finger, if a digit is left. What reaches
-     three of the picture's sides is one that fills the picture. */
+     from one side to the opposite one may be a digit that fills the picture. */
   function inside(parts, picture) {
-    const inner = parts.filter((part) => [0, 3, 4].includes(sides(part, picture)));
-    const largest = Math.max(...parts.map(sideOf));
-    const least = Math.min(DIGIT * Math.min(picture.width, picture.height), 0.5 * largest);
+    const isAtBorder = (part) => atBorder(part, picture) && !reachAcross([part], picture);
+    const inner = parts.filter((part) => !isAtBorder(part));
+    const widths = parts.filter(isAtBorder).map(({ height, width }) => Math.min(height, width));
+    const least = Math.max(
+      DIGIT * Math.min(picture.width, picture.height),
+      0.3 * Math.max(0, ...widths),
+    );
     return inner.some((part) => sideOf(part) >= least) ? inner : parts;
   }
 
@@ -70,10 +79,9 @@
     return parts.some((part) => part.height === height || part.width === width);
   }
 
-  /* How many of the picture's sides it reaches. */
-  function sides({ top, left, height, width }, picture) {
-    const ends = [top + height === picture.height, left + width === picture.width];
-    return [top === 0, left === 0, ...ends].filter((reaches) => reaches).length;
+  function atBorder({ top, left, height, width }, picture) {
+    const isAtEnd = top + height === picture.height || left + width === picture.width;
+    return top === 0 || left === 0 || isAtEnd;
   }
 
   /* Tell something low and thin that lies away from the digit: a blot, or a binder's hole. */

@@ -23,7 +23,8 @@
     const sheet = lenet.sheetOf(found.labels, found.parts);
     if (sheet === null) return found;
     try {
-      return findDigit(sheetAlone(colours, sheet)); // look again, at the paper alone
+      const written = findDigit(sheetAlone(colours, sheet)); // look again, at the paper alone
+      return written.several ? found : written;
     } catch (error) {
       if (!(error instanceof lenet.NoDigit)) throw error;
       return found; // nothing is written on it, so it was no paper

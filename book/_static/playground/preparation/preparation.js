@@ -15,7 +15,7 @@
   const BACKGROUND = -0.1; // what a network gets for paper...
   const INK = 1.175; // ...and for full ink: preprint p. 7
 
-  /* Thrown where there is no digit; `reason` is "blank" or "specks". */
+  /* Thrown where there is no digit; `reason` is "blank", "specks" or "lines". */
   class NoDigit extends Error {
     constructor(reason) {
       super(`no digit: ${reason}`);

@@ -67,6 +67,8 @@
     }
     checkNotes(notes, path);
     for (const { name, values } of wanted) values.set(found[name].values);
+    const limit = Number(notes.penalty_limit ?? NaN); // noted by train: see lenet.AnswerView
+    network.limit = Number.isFinite(limit) ? limit : null;
     return network;
   }
 
