@@ -15,6 +15,7 @@
   const TALL = 0.7; // of the tallest part: a digit beside another...
   const GAP = 0.1; // ...if this far apart, not a stroke of the same one
   const DIGIT = 0.15; // of the picture's shorter side: may be the digit if all else is at the border
+  const WIDER = 1.5; // times: what is so much wider is not by the same pen
   const SMALL = 0.3; // of the digit's side: what is so small...
   const APART = 0.25; // ...and so far from it is no part of it
   const IN_HOLE = 0.3; // of the shorter side of what is around: more than the dot in some zeros
@@ -61,17 +62,38 @@
     });
   }
 
-  /* Leave out what reaches the border, such as a desk or a finger, if a digit is left. What reaches
-     from one side to the opposite one may be a digit that fills the picture. */
-  function inside(parts, picture) {
-    const isAtBorder = (part) => atBorder(part, picture) && !reachAcross([part], picture);
-    const inner = parts.filter((part) => !isAtBorder(part));
-    const widths = parts.filter(isAtBorder).map(({ height, width }) => Math.min(height, width));
+  /* Leave out what reaches the border, such as a desk or a finger, if a digit is left. A digit that
+     fills the picture reaches from one side to the opposite one, or its pieces do, some of them larger
+     than those inside, and by the same pen. */
+  function inside(possible, labels) {
+    const isAtBorder = (part) => atBorder(part, labels) && !reachAcross([part], labels);
+    const inner = possible.filter((part) => !isAtBorder(part));
+    const others = possible.filter(isAtBorder);
+    const size = Math.max(0, ...inner.map(sideOf));
+    const shorter = others.map(({ height, width }) => Math.min(height, width));
     const least = Math.max(
-      DIGIT * Math.min(picture.width, picture.height),
-      0.3 * Math.max(0, ...widths),
+      DIGIT * Math.min(labels.width, labels.height),
+      0.3 * Math.max(0, ...shorter),
     );
-    return inner.some((part) => sideOf(part) >= least) ? inner : parts;
+    if (others.length === 0 || size < least) return possible;
+    const widths = widthsOf(labels);
+    const pen = Math.max(...inner.map((part) => widths.get(part.label) ?? 0));
+    const isPiece = (part) =>
+      sideOf(part) > 2 * size && (widths.get(part.label) ?? 0) < WIDER * pen;
+    return [...inner, ...others.filter(isPiece)];
+  }
+
+  /* Half of how wide each component is where it is widest, by its label. */
+  function widthsOf(labels) {
+    const step = Math.max(1, Math.floor(Math.min(labels.width, labels.height) / SMALL_SIDE));
+    const small = thin(labels, step, (name) => name);
+    const mask = { ...small, values: Uint8Array.from(small.values, (name) => name > 0) };
+    const widths = new Map();
+    lenet.depths(mask).values.forEach((deep, i) => {
+      const name = small.values[i];
+      widths.set(name, Math.max(widths.get(name) ?? 0, deep * step));
+    });
+    return widths;
   }
 
   /* Whether any reaches from one side of the picture to the opposite one. */
@@ -148,25 +170,26 @@
     const largest = parts.reduce((most, part) => (part.area > most.area ? part : most));
     if (largest.area < 0.15 * labels.values.length) return null;
     const step = Math.max(1, Math.floor(Math.min(labels.width, labels.height) / SMALL_SIDE));
-    const thinned = thin(labels, step, largest.label);
+    const isLargest = (name) => name === largest.label;
+    const thinned = thin(labels, step, isLargest);
     const halfWidth = lenet.extent(lenet.depths(thinned).values)[1] * step;
     if (halfWidth < SHEET * Math.max(labels.width, labels.height)) return null;
     const filled = lenet.fillHoles(thinned);
     if (lenet.count(filled) < LEAST_FILLED * smallestRectangle(filled)) return null;
-    let sheet = lenet.fillHoles(thin(labels, 1, largest.label, 0));
+    let sheet = lenet.fillHoles(thin(labels, 1, isLargest, 0));
     for (let i = 0; i < 4; i++) sheet = lenet.eroded(sheet);
     return lenet.count(sheet) ? sheet : null;
   }
 
-  /* Every `step`-th pixel, whether it is of the component `name`; with a margin. */
-  function thin(labels, step, name, margin = 1) {
+  /* What `of` makes of every `step`-th pixel's label; with a margin. */
+  function thin(labels, step, of, margin = 1) {
     const [columns, rows] = [Math.ceil(labels.width / step), Math.ceil(labels.height / step)];
     const [width, height] = [columns + 2 * margin, rows + 2 * margin];
-    const values = new Uint8Array(width * height);
+    const values = new Int32Array(width * height);
     for (let row = 0; row < rows; row++) {
       const from = row * step * labels.width;
       const to = (row + margin) * width + margin;
-      for (let i = 0; i < columns; i++) values[to + i] = labels.values[from + i * step] === name;
+      for (let i = 0; i < columns; i++) values[to + i] = of(labels.values[from + i * step]);
     }
     return { width, height, values };
   }

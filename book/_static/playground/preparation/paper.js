@@ -79,7 +79,7 @@
       paper += isPaper;
       either += isPaper || sizes[place] > strong;
     }
-    return paper > 0.5 * border.length && either > 0.75 * border.length;
+    return paper > 0.5 * border.length && either > 0.65 * border.length;
   }
 
   /* How much each pixel differs from paper, in the direction of the strongest differences. */
@@ -181,6 +181,7 @@
     for (let i = 0; i < ink.length; i++) ink[i] -= middle;
     const result = { width: colours.width, height: colours.height, values: ink };
     if (strongestOf(result) < FAINTEST_UNEVEN * usual) throw new lenet.NoDigit("blank");
+    largePaper.values.forEach((value, i) => (largePaper.values[i] = Math.abs(value))); // dark ink
     return [largePaper, result];
   }
 
