@@ -176,7 +176,7 @@ def test_run_pause_and_counted_images(page):
     page.wait_for_function(f"!{PANEL}.learners[0].running")
     seen = page.evaluate(f"{PANEL}.learners[0].seen")
     facts = page.locator(".lenet-two p").first.inner_text()
-    assert facts.startswith(f"{seen:,} images seen, {seen / 10_000:.2f} passes, rate 0.0001")
+    assert facts.startswith(f"{seen:,} images seen, {seen / 10_000:.2f} passes, rate 0.0002")
     # What a screen reader is told when it stops.
     assert page.locator(".lenet-panel > .lenet-spoken").inner_text().startswith(f"{seen:,} images")
     press(page, "Start anew")
@@ -264,9 +264,9 @@ def test_settings_reach_the_training(page):
     choices = page.evaluate(f"lenet.trainerChoices({PANEL}.wishes[0])")
     assert choices["optimizer"] == "plain"
     assert choices["rates"][2] == pytest.approx(0.4 * choices["rates"][0])
-    wish(page, falls="never", equation="8", rate="0.0002")
+    wish(page, falls="never", equation="8", rate="0.0003")
     choices = page.evaluate(f"lenet.trainerChoices({PANEL}.wishes[0])")
-    assert choices["rates"] == [0.0002]
+    assert choices["rates"] == [0.0003]
     assert choices["criterion"]["equation"] == 8
     learn(page, 100)
 
@@ -274,7 +274,7 @@ def test_settings_reach_the_training(page):
 @pytest.mark.parametrize("rate", ["", "no number", "0", "-1"])
 def test_a_number_that_is_none_is_put_back(page, rate):
     wish(page, rate=rate)
-    assert page.get_by_role("textbox", name="Rate of the first pass").input_value() == "0.0001"
+    assert page.get_by_role("textbox", name="Rate of the first pass").input_value() == "0.0002"
 
 
 def test_a_change_waits_for_the_next_start(page):
