@@ -23,7 +23,7 @@ GENERATED = ["404", "genindex", "py-modindex", "search"]
 PAGES = [*CHAPTERS, *GENERATED]
 # What `make test` looks at in further ways too: cards, figures with formulas, panels, a search.
 DARK_TOO = ["book/intro", "search"]
-FROM_A_FILE_TOO = ["book/intro", "book/lenet-5", "book/playground", "search"]
+FROM_A_FILE_TOO = ["book/intro", "book/lenet-5", "book/playground", "book/train-it", "search"]
 
 # Runs in the page: waits until fonts and pictures are there, then says what is amiss.
 SETTLED = """async () => {
