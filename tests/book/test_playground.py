@@ -963,6 +963,26 @@ def test_a_drawing_too_long_for_a_link_leaves_the_network_there(page):
     page.wait_for_function("() => location.hash === '#draw=lenet5'")
 
 
+def test_what_no_link_can_hold_is_not_in_the_address(page):
+    """A picture leaves the network there, weights of the reader's own nothing."""
+    press_on_paper(page, ONE)
+    page.wait_for_function(SETTLED)
+    panel = "document.querySelector('[data-panel=draw]').panel"
+    pixels = "new Uint8Array(28 * 28)"
+    page.evaluate(f"void {panel}.drawing.deeds.push({{ picture: {{}}, pixels: {pixels} }})")
+    page.evaluate(f"{panel}.address.note()")
+    page.wait_for_function("() => location.hash === '#draw=lenet5'")
+    page.evaluate(f"void {panel}.drawing.deeds.pop()")
+    page.evaluate(
+        f"""() => {{
+            const file = lenet.writeWeights(lenet.networks.lenet5);
+            {panel}.takeOwn(lenet.readWeights(file, "own.safetensors"), "own.safetensors");
+        }}"""
+    )
+    page.wait_for_function("() => location.hash === ''")
+    assert "own.safetensors reads a" in says(page, "own.safetensors")
+
+
 def test_the_pages_own_anchors_still_lead_where_they_did(page):
     press_on_paper(page, ONE)
     page.wait_for_function(SETTLED)

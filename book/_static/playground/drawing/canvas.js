@@ -172,9 +172,10 @@
 
     /* What is on the paper: {digit}, an example's number, or {strokes}; of a picture nothing. */
     content() {
+      if (this.pinned()) return {};
       const last = this.lastSheet();
-      const strokes = this.deeds.slice(last + 1).map(({ points }) => points);
-      return this.example() && !this.pinned() ? { digit: this.deeds[last].digit } : { strokes };
+      if (this.example()) return { digit: this.deeds[last].digit };
+      return { strokes: this.deeds.slice(last + 1).map(({ points }) => points) };
     }
 
     /* Where the deed stands that the strokes on the paper came after. */

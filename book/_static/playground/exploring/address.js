@@ -122,11 +122,15 @@
     note() {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => {
-        if (this.panel.wanted === null) return; // weights of the reader's own: no address has them
-        const now = fragment(this.panel.wanted, this.panel.drawing.content());
-        if (location.hash !== now) history.replaceState(history.state, "", now);
+        const { drawing, wanted } = this.panel;
+        if (wanted !== null) this.become(fragment(wanted, drawing.content()));
+        else if (location.hash.startsWith(START)) this.become(""); // the reader's own weights
         this.tell("");
       }, SETTLED);
+    }
+
+    become(hash) {
+      if (location.hash !== hash) history.replaceState(history.state, "", hash);
     }
 
     tell(sentence) {

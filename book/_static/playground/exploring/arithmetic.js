@@ -7,6 +7,7 @@
   const READABLE = 100; // milliseconds that numbers stand at least
   const MANY = 8; // lines: more stand in two columns
   const LISTED = 5; // inputs of a unit that reads single units: those that count most
+  const SQUASH = { logistic: "1 / (1 + exp(−a))", relu: "max(0, a)" }; // else the scaled tanh
   const WIDE = 768; // pixels of a window in which there is room for all of it at once
   const KEY = Float32Array.from({ length: 33 }, (_, i) => i / 16 - 1); // from one end to the other
 
@@ -117,11 +118,12 @@
   }
 
   function result(layer, { sum, factor, bias, activation, value }) {
-    const { amplitude, slope } = layer.squash;
+    const { amplitude, name, slope } = layer.squash;
+    const squash = SQUASH[name] ?? `${number(amplitude, 4)} tanh(${number(slope, 3)} a)`;
     const lines = [["sum", sum]];
     if (layer.coefficient) lines.push([`times ${number(factor, 2)}`, factor * sum]);
     lines.push(["plus the bias", bias], ["makes a", activation], ["squashed", value]);
-    return list(`Squashed by ${number(amplitude, 4)} tanh(${number(slope, 3)} a)`, lines);
+    return list(`Squashed by ${squash}`, lines);
   }
 
   /* It writes nothing while it is folded up, or on no page, and no faster than one can read. */
