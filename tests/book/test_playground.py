@@ -538,12 +538,17 @@ def test_a_digit_key_loads_that_digit(page):
         assert page.evaluate("document.querySelector('.lenet-paper').toDataURL()") != first
 
 
+def misread(page):
+    """The pictures of test digits that the network misreads."""
+    toolbar = drawing(page).get_by_role("toolbar", name="Test digits it misreads")
+    return toolbar.get_by_role("button")
+
+
 @pytest.mark.parametrize("key", OFFERED)
 def test_the_misread_digits_are_misread(page, key):
     network = OFFERED[key]
     take_network(page, network)
-    thumbnails = drawing(page).get_by_role("toolbar", name="Test digits it misreads")
-    buttons = thumbnails.get_by_role("button")
+    buttons = misread(page)
     assert buttons.count() == 10
     for button in buttons.all():
         label = re.match(r"A (\d) that", button.get_attribute("aria-label"))[1]
@@ -866,7 +871,7 @@ def test_on_a_phone_the_arithmetic_is_folded_up(open_page):
 
 def test_a_misread_digit_says_what_it_is(page):
     """To those who cannot hover over it, too."""
-    for button in drawing(page).locator(".lenet-strip >> nth=1 >> button").all()[:3]:
+    for button in misread(page).all()[:3]:
         label = re.match(r"A (\d) that", button.get_attribute("aria-label"))[1]
         assert button.inner_text() == label
         button.click()
@@ -912,7 +917,7 @@ def test_a_link_shows_network_and_drawing_again(page):
 
 
 def test_a_link_shows_an_example_or_a_blank_paper_again(page):
-    drawing(page).locator(".lenet-strip >> nth=1 >> button >> nth=0").click()
+    misread(page).first.click()
     page.wait_for_function("() => location.hash.startsWith('#draw=lenet5&digit=')")
     before = page.evaluate(SHOWN)
     again(page, page.url)
