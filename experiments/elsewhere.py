@@ -46,7 +46,7 @@ from lenet_utils import (
 
 __all__ = ["NETWORKS", "SETS", "SIZES", "WAYS", "main", "put_aside", "rejected", "tune"]
 
-NETWORKS = ("plain", "dist")
+NETWORKS = ("plain", "dist", "hands")
 SETS = ("mnist", "optical", "pen given", "pen aspect", "pen lifted", "1989")
 TUNED = ("optical", "pen aspect")
 SIZES = (10, 30, 100, 300, 1_000)
