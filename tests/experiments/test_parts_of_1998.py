@@ -95,7 +95,10 @@ def test_what_is_recorded_is_complete(rows: pd.DataFrame) -> None:
     rates = parts_of_1998.chosen_rates(rows)
     for (variant, seed), lines in final.groupby(["variant", "seed"]):
         assert lines["rate"].tolist() == [rates[variant]], (variant, seed)
-    assert set(final["variant"]) == set(VARIANTS)
+    assert {"reconstruction", "eq. 8", "gradient descent"} <= set(final["variant"])
+    assert set(final["variant"]) <= set(VARIANTS)
+    for variant, seeds in final.groupby("variant")["seed"]:  # the same ones, so that they are pairs
+        assert sorted(seeds) == list(range(final["seed"].max() + 1)), variant
     for variant, tried in parts_of_1998.RATES.items():
         errors = chosen[chosen["variant"] == variant].groupby("rate")["validation_errors"].sum()
         assert sorted(errors.index) == sorted(tried)
