@@ -19,7 +19,8 @@ from lenet_utils.models import MODELS, read_metadata
 from lenet_utils.models.base import WEIGHTS
 from lenet_utils.models.criteria import DiscriminativeLoss
 from lenet_utils.training import penalty_limit
-from lenet_utils.training.prediction import LIMITS, USUAL
+from lenet_utils.training.prediction import USUAL
+from lenet_utils.training.trained import LIMITS
 
 __all__ = ["main"]
 

@@ -36,7 +36,7 @@ from lenet_utils import (
 )
 from lenet_utils.models import MODELS, read_metadata
 from lenet_utils.models.base import WEIGHTS
-from lenet_utils.training import MODERN, PRETRAINED, PUBLISHED, load_trained, prediction
+from lenet_utils.training import MODERN, PRETRAINED, PUBLISHED, load_trained
 from lenet_utils.training.settings import default_optimizer
 
 
@@ -415,7 +415,7 @@ def test_the_choices_written_out_for_speed_are_those_of_the_package():
     assert tuple(models.MODELS) == _options.MODELS
     assert data.DATASETS == _options.DATASETS
     assert data.SCALINGS == _options.SCALINGS
-    assert prediction.PRETRAINED == _options.PRETRAINED
+    assert PRETRAINED == _options.PRETRAINED
 
 
 def test_info_shows_every_network_with_its_counts(capsys):

@@ -6,11 +6,12 @@ from .evaluation import Evaluation, evaluate
 from .fitting import automatic_device, fit
 from .gradients import layer_gradient_norms
 from .history import History
-from .prediction import PRETRAINED, Prediction, Trained, load_trained, penalty_limit, predict
+from .prediction import Prediction, penalty_limit, predict
 from .recipes import MODERN, PUBLISHED, Modern, Published, modern_recipe, published_recipe
 from .schedules import PUBLISHED_RATES, one_cycle, published_schedule
 from .sdlm import SDLM
 from .signs import TrainingWarning
+from .trained import PRETRAINED, Trained, load_trained
 
 __all__ = [
     "MODERN",
