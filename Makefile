@@ -14,7 +14,7 @@ SOURCES := _config.yml _toc.yml references.bib $(wildcard .git/config) \
 # Where Python is: ruff would put the code inside Markdown into its style as well.
 CODE  := lenet_utils experiments tests book/_ext
 # The scripts that have runs to make; the other files there only serve them.
-EXPERIMENTS := $(addprefix experiments/,few_numbers.py sparse_c3.py activations.py rivals.py popular_versions.py paper_table.py printed_recipe.py parts_of_1998.py digits_of_1989.py pretrained.py elsewhere.py other_hands.py speed.py single_images.py)
+EXPERIMENTS := $(addprefix experiments/,few_numbers.py sparse_c3.py activations.py rivals.py popular_versions.py paper_table.py printed_recipe.py parts_of_1998.py digits_of_1989.py pretrained.py other_hands.py elsewhere.py speed.py single_images.py)
 
 # Two processes of tests: a runner's cores. conftest.py says which tests stay in one process, and begins
 # with those that take longest; xdist would begin with the modules that have most.
