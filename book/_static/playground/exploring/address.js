@@ -130,7 +130,9 @@
     }
 
     become(hash) {
-      if (location.hash !== hash) history.replaceState(history.state, "", hash);
+      if (location.hash === hash) return;
+      const [page] = location.href.split("#"); // an empty address alone would leave the old one
+      history.replaceState(history.state, "", `${page}${hash}`);
     }
 
     tell(sentence) {
