@@ -113,8 +113,8 @@ def _widths(parts: np.ndarray) -> np.ndarray:
     small = np.pad(parts[::step, ::step], 1)
     depths = ndimage.distance_transform_edt(small > 0)
     labels = np.arange(int(parts.max()) + 1)
-    widths: np.ndarray = np.asarray(ndimage.maximum(depths, small, labels)) * step
-    return widths
+    widest: np.ndarray = step * np.asarray(ndimage.maximum(depths, small, labels))
+    return widest
 
 
 def reach_across(parts: list[Part], shape: tuple[int, ...]) -> bool:

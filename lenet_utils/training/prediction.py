@@ -151,14 +151,12 @@ def predict(
 def penalty_limit(model: LeNet, digits: Digits) -> float:
     """Return the penalty that 99 % of the right answers stay under: above it, one is in doubt.
 
-    The limit is as good as the digits are like those to come: take validation digits.
-
     Parameters
     ----------
     model
         A network with RBF units.
     digits
-        Not those that it learns from, where there are others.
+        Validation digits, from which it has not learned.
 
     Raises
     ------
@@ -177,7 +175,5 @@ def penalty_limit(model: LeNet, digits: Digits) -> float:
 def _doubt(penalty: float, limit: float | None) -> str | None:
     if limit is None or penalty <= limit:
         return None
-    return (
-        f"{USUAL:.0%} of the validation digits that the network read right have a penalty of at "
-        f"most {limit:.1f}; is this a digit?"
-    ).replace("%", " %", 1)
+    usual = f"{100 * USUAL:.0f} % of the validation digits that the network read right"
+    return f"{usual} have a penalty of at most {limit:.1f}; is this a digit?"
