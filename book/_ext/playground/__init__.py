@@ -37,14 +37,12 @@ LEARNING = inside("network", "random", "making", "learning", "listening", "train
 WEIGHTS = inside("weights", "sha256", "safetensors", "weights")
 DRAWING = (
     *inside("preparation", "filters", "resampling", "masks", "strokes", "preparation"),
+    *inside("preparation", "components", "paper", "ink"),
     *inside("drawing", "tiles", "controls", "pen", "canvas", "answer", "small"),
     "data/digits",
 )
 EXPLORING = (*inside("drawing", "steps", "views"), *inside("exploring", "arithmetic", "inspector"))
-PICTURES = (
-    *inside("preparation", "components", "paper", "ink"),
-    *inside("pictures", "pictures", "camera", "taking"),
-)
+PICTURES = inside("pictures", "pictures", "camera", "taking")
 TRAINING = inside(
     "training",
     *("digits", "curves", "forming", "watch", "own_table", "settings", "learner", "keep", "panel"),
