@@ -196,7 +196,9 @@ def main(given: Iterable[str] | None = None) -> Path:
     parser.add_argument("--out", type=Path, default=RESULTS / "single_images.csv", help="the CSV")
     options = parser.parse_args(None if given is None else list(given))
     torch.set_num_threads(1)
-    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "NPROC"), "1"))
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if hasattr(os, "sched_setaffinity"):  # JAX would take them all
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     origin, rows = provenance(), []
     with tempfile.TemporaryDirectory() as name:
         for measured in measurements(options, Path(name)):
