@@ -320,7 +320,8 @@ def test_the_commands_of_readme_do_what_it_says(tmp_path, monkeypatch, mnist, ca
         done.append((words[0], capsys.readouterr().out))
     said = dict(done)
     assert said.keys() == {"predict", "evaluate", "train"}
-    assert said["predict"].startswith("photo.png: 7 (probability ")
+    assert said["predict"].startswith("photo.png: 7 (penalty ")
+    assert ", probability " in said["predict"]
     assert f"lenet5 on mnist test: {ERRORS['lenet5']} errors in 10000" in said["evaluate"]
     assert "wrote weights.safetensors, history.csv and curves.png to run" in said["train"]
     assert main([*words, "--resume"]) == 0

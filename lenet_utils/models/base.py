@@ -96,12 +96,12 @@ class LeNet(nn.Sequential):
 
     @property
     def background(self) -> float:
-        """The pixel value that paper has in its images: ``input.background``."""
+        """Return the pixel value that paper has in its images, ``input.background``."""
         return self.input.background
 
     @property
     def ink(self) -> float:
-        """The pixel value that full ink has in its images: ``input.ink``."""
+        """Return the pixel value that full ink has in its images, ``input.ink``."""
         return self.input.ink
 
     def _initialize(self, initialize: Callable[[nn.Module], None] | None) -> None:
