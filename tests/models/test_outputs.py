@@ -142,7 +142,7 @@ def test_logarithms_of_probabilities_are_as_good_as_plain_scores():
         model = full(*after)
         fit(
             model, DIGITS, epochs=3, criterion=nn.CrossEntropyLoss(), progress=False,
-            # Adam divides by a gradient's size: where that is next to nothing, rounding would count.
+            # Adam divides by a gradient's size: where that is next to nothing, rounding counts.
             optimizer=torch.optim.SGD(model.parameters(), lr=0.1), schedule=None,
         )  # fmt: skip
         ends.append(model[1].weight.detach())
