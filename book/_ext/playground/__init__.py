@@ -51,14 +51,14 @@ TRAINING = inside(
 FIGURE = (*NETWORK, *DRAWING, *EXPLORING, "exploring/figures", "data/lenet5")
 BRINGING = (*LEARNING, *WEIGHTS, "weights/bring")
 NEEDS = {
-    "small": (*NETWORK, *DRAWING, "data/lenet5"),
-    "layers": FIGURE,
-    "connections": FIGURE,
     "draw": (
         *(*NETWORK, *DRAWING, *EXPLORING, *PICTURES, *BRINGING),
         *inside("exploring", "address", "panel"),
         "data/lenet5",
     ),
+    "layers": FIGURE,
+    "connections": FIGURE,
+    "small": (*NETWORK, *DRAWING, "data/lenet5"),
     "train": (*NETWORK, *DRAWING, *EXPLORING, *BRINGING, *TRAINING),
 }
 FOLDER = "playground"
