@@ -73,7 +73,12 @@ def imported(cells: list[str]) -> set[str]:
 @cache
 def brought_along() -> set[str]:
     """Return the modules of `lenet_utils`, of its dependencies and of the notebook itself."""
-    names = {canonicalize_name(Requirement(line).name) for line in requires(PACKAGE) or []}
+    needed = map(Requirement, requires(PACKAGE) or [])
+    names = {  # an extra is only there for those who ask for it
+        canonicalize_name(requirement.name)
+        for requirement in needed
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
     of_dependencies = {
         module
         for module, owners in packages_distributions().items()
