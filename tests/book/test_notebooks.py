@@ -22,7 +22,11 @@ from IPython.core.interactiveshell import InteractiveShell
 from notebooks.first_cell import setup_source
 
 # What single chapters import and readers need not have: the first cell installs it.
-FURTHER = {"lightning": ("lightning", "torchmetrics"), "rivals": ("scikit-learn",)}
+FURTHER = {
+    "lightning": ("lightning", "torchmetrics"),
+    "rivals": ("scikit-learn",),
+    "training-fast": ("numba",),
+}
 # Notebooks that `make test` runs as a reader does: short ones, one of which needs more packages.
 SOME = ("history", "popular-versions", "lightning")
 
