@@ -21,12 +21,13 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from recording import RESULTS, fit_whole, is_recorded, provenance, read_rows, record
+from recording import RESULTS, fit_whole, provenance, read_rows, run_in_turn
 from torch import Tensor, nn
 
 from lenet_utils import Digits, ScaledTanh, Splits, evaluate, load_mnist, one_cycle
@@ -235,17 +236,10 @@ def main(given: Iterable[str] | None = None) -> Path:
     options = parser.parse_args(None if given is None else list(given))
     torch.set_num_threads(1)
     mnist = load_mnist(size=16, scaling="signed")
-    do_all(mnist, choosing(), options.out)
-    do_all(mnist, final(read_rows(options.out), options.seeds), options.out)
+    one = partial(run, mnist)
+    run_in_turn(one, choosing(), options.out)
+    run_in_turn(one, final(read_rows(options.out), options.seeds), options.out)
     return options.out
-
-
-def do_all(mnist: Splits, wanted: Iterable[dict[str, object]], path: Path) -> None:
-    for names in wanted:
-        if not is_recorded(path, names, tuple(names)):
-            row = run(mnist, **names)
-            record(path, [row], tuple(names))
-            print(*names.values(), f"{row['validation_errors']} validation errors", flush=True)
 
 
 if __name__ == "__main__":

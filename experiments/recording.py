@@ -34,6 +34,7 @@ __all__ = [
     "read_rows",
     "record",
     "run_all",
+    "run_in_turn",
 ]
 
 RESULTS = Path(lenet_utils.__file__).parent / "assets" / "results"
@@ -71,6 +72,20 @@ def _same_run(rows: pd.DataFrame, run: Mapping[str, object], key: Sequence[str])
     for column in key:
         same &= rows[column] == run[column] if column in rows else False
     return same
+
+
+def run_in_turn(
+    run: Callable[..., dict[str, object]], wanted: Iterable[Mapping[str, object]], path: Path
+) -> None:
+    """Do the ``wanted`` runs that ``path`` does not have yet, one after the other, in this process.
+
+    ``run`` is called with what names a run, and returns its row, which is written as it ends.
+    """
+    for names in wanted:
+        if not is_recorded(path, names, tuple(names)):
+            row = run(**names)
+            record(path, [row], tuple(names))
+            print(*names.values(), f"{row['validation_errors']} validation errors", flush=True)
 
 
 def run_all(

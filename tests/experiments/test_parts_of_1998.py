@@ -1,6 +1,7 @@
 """Single parts of the training of 1998: what differs between the runs, and what is recorded."""
 
 import math
+from functools import partial
 
 import pandas as pd
 import parts_of_1998
@@ -84,7 +85,7 @@ def test_gradient_descent_measures_nothing(mnist) -> None:
 
 
 def test_what_is_recorded_is_complete(rows: pd.DataFrame) -> None:
-    assert not rows.duplicated(list(parts_of_1998.KEY)).any()
+    assert not rows.duplicated(["purpose", "variant", "seed", "rate"]).any()
     chosen, final = (rows[rows["purpose"] == purpose] for purpose in ("choose", "final"))
     assert len(chosen) + len(final) == len(rows)
     assert chosen["test_errors"].isna().all()
@@ -126,7 +127,7 @@ def test_a_run_that_diverges_counts_all_digits_as_wrong(tmp_path, monkeypatch, m
         {"purpose": purpose, "variant": "eq. 8", "seed": 0, "rate": 0.1}
         for purpose in ("choose", "final")
     ]
-    parts_of_1998.do_all(mnist, wanted, out)
+    recording.run_in_turn(partial(parts_of_1998.run_or_diverge, mnist), wanted, out)
     found = pd.read_csv(out)
     assert found["validation_errors"].tolist() == [5_000] * 2
     assert math.isnan(found["test_errors"][0])
