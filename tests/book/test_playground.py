@@ -8,7 +8,16 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
+from browsing import (
+    COLOUR_RULES,
+    DESK,
+    PATIENCE,
+    PHONE,
+    PHONE_RULES,
+    STILL,
+    axe_violations,
+    watched_page,
+)
 from building import CHAPTERS, HTML, ROOT, build, long, start_book
 from pen import as_pairs, ink_of, some_strokes
 from PIL import Image
@@ -70,11 +79,7 @@ def open_page(browser, book):
     opened = []
 
     def open_it(name="intro", **options):
-        page = browser.new_page(**{"viewport": DESK, **options})
-        page.set_default_timeout(PATIENCE)
-        page.slips = []
-        page.on("console", lambda m: page.slips.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: page.slips.append(str(error)))
+        page = watched_page(browser, **options)
         if options.get("java_script_enabled", True):  # else all scripts "fail"
             page.on("requestfailed", lambda request: page.slips.append(request.url))
         page.goto((book / f"{name}.html").as_uri())

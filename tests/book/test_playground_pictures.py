@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from browsing import DESK, PATIENCE, PHONE, axe_violations
+from browsing import DESK, PHONE, axe_violations, watched_page
 from building import ROOT, build, long, start_book
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -43,11 +43,8 @@ def book(tmp_path_factory):
 
 
 def opened(browser, book, **options):
-    page = browser.new_page(**{"viewport": DESK, **options})
-    page.set_default_timeout(PATIENCE)
-    page.slips, page.asked = [], []
-    page.on("console", lambda m: page.slips.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: page.slips.append(str(error)))
+    page = watched_page(browser, **options)
+    page.asked = []
     page.goto((book / "intro.html").as_uri())
     page.evaluate(FILL)
     says(page, "reads a 7")

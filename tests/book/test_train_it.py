@@ -7,7 +7,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from browsing import COLOUR_RULES, DESK, PATIENCE, PHONE, PHONE_RULES, STILL, axe_violations
+from browsing import (
+    COLOUR_RULES,
+    DESK,
+    PHONE,
+    PHONE_RULES,
+    STILL,
+    axe_violations,
+    watched_page,
+)
 from building import HTML, ROOT, build, start_book
 from playground import training_digits
 from torch import nn
@@ -54,11 +62,8 @@ def open_page(browser, book):
     opened = []
 
     def open_it(lost=None, name="intro", **options):
-        page = browser.new_page(**{"viewport": DESK, **options})
-        page.set_default_timeout(PATIENCE)
-        page.slips, page.asked = [], []
-        page.on("console", lambda m: page.slips.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: page.slips.append(str(error)))
+        page = watched_page(browser, **options)
+        page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
         if lost:
             page.route(f"**/{lost}.js*", lambda route: route.abort())

@@ -17,6 +17,7 @@ __all__ = [
     "STILL",
     "axe_violations",
     "find_chromium",
+    "watched_page",
     "without",
 ]
 
@@ -27,6 +28,16 @@ STILL = "() => !document.getAnimations().some((fading) => fading.playState === '
 # What axe looks at again: in other colours, and where a phone folds menus and lets boxes scroll.
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 PHONE_RULES = ["aria-hidden-focus", "button-name", "link-name", "scrollable-region-focusable"]
+
+
+def watched_page(browser, **options):
+    """Open a page of ``options`` that keeps as ``slips`` what its scripts do wrong."""
+    page = browser.new_page(**{"viewport": DESK, **options})
+    page.set_default_timeout(PATIENCE)
+    page.slips = []
+    page.on("console", lambda m: page.slips.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: page.slips.append(str(error)))
+    return page
 
 
 def axe_violations(page, rules=None, context=None) -> list[str]:
