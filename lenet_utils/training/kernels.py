@@ -1,7 +1,9 @@
 """The kernels of the compiled step: the sums that the kinds of layers are made of.
 
-Their arguments are rows of numbers, or the rest of one from where something begins. Equations are
-those of LeCun et al. 1998. The module imports Numba: `walk` alone imports it.
+Their arguments are rows of numbers, or the rest of one from where something begins; where the sums
+are short, to make a slice takes longer than a sum, and whole rows come with the places at which
+something begins. Equations are those of LeCun et al. 1998. The module imports Numba: `walk` alone
+imports it.
 """
 
 from __future__ import annotations
@@ -25,38 +27,46 @@ FREE = {
 
 
 @njit(**FREE)
-def correlate(out, x, w, taps, groups, n):
-    """Add to ``out[p]`` the sum over k of ``w[k] * x[p + taps[k]]``."""
-    for k in range(0, TAPS * groups, TAPS):
+def correlate(y, out, x, begin, w, weight, taps, tap, groups, n):
+    """Add to ``y[out + p]`` the sum over k of ``w[weight + k] * x[begin + taps[tap + k] + p]``."""
+    to = y[out:]
+    for group in range(groups):
+        k, t = weight + TAPS * group, tap + TAPS * group
         w0, w1, w2, w3, w4 = w[k], w[k + 1], w[k + 2], w[k + 3], w[k + 4]
-        x0, x1, x2 = x[taps[k] :], x[taps[k + 1] :], x[taps[k + 2] :]
-        x3, x4 = x[taps[k + 3] :], x[taps[k + 4] :]
+        x0, x1, x2 = x[begin + taps[t] :], x[begin + taps[t + 1] :], x[begin + taps[t + 2] :]
+        x3, x4 = x[begin + taps[t + 3] :], x[begin + taps[t + 4] :]
         for p in range(n):
-            out[p] += w0 * x0[p] + w1 * x1[p] + w2 * x2[p] + w3 * x3[p] + w4 * x4[p]
+            to[p] += w0 * x0[p] + w1 * x1[p] + w2 * x2[p] + w3 * x3[p] + w4 * x4[p]
 
 
 @njit(**FREE)
-def spread(d, g, w, taps, groups, n):
-    """Add ``w[k] * g[p]`` to ``d[p + taps[k]]``."""
+def spread(d, begin, g, out, w, weight, taps, tap, groups, n):
+    """Add ``w[weight + k] * g[out + p]`` to ``d[begin + taps[tap + k] + p]``."""
+    given = g[out:]
     for k in range(TAPS * groups):
-        to, wk = d[taps[k] :], w[k]
+        to, wk = d[begin + taps[tap + k] :], w[weight + k]
         for p in range(n):
-            to[p] += wk * g[p]
+            to[p] += wk * given[p]
 
 
 @njit(**FREE)
-def learn_taps(w, rates, eta, g, x, taps, groups, n):
-    """Take from ``w[k]`` its rate times the sum over p of ``g[p] * x[p + taps[k]]``: eq. 21."""
-    for k in range(0, TAPS * groups, TAPS):
-        x0, x1, x2 = x[taps[k] :], x[taps[k + 1] :], x[taps[k + 2] :]
-        x3, x4 = x[taps[k + 3] :], x[taps[k + 4] :]
+def learn_taps(w, rates, weight, eta, g, out, x, begin, taps, tap, groups, n):
+    """Take from ``w[weight + k]`` its rate times the slope of the loss: eq. 21.
+
+    It is the sum over p of ``g[out + p] * x[begin + taps[tap + k] + p]``.
+    """
+    given = g[out:]
+    for group in range(groups):
+        k, t = weight + TAPS * group, tap + TAPS * group
+        x0, x1, x2 = x[begin + taps[t] :], x[begin + taps[t + 1] :], x[begin + taps[t + 2] :]
+        x3, x4 = x[begin + taps[t + 3] :], x[begin + taps[t + 4] :]
         s0 = s1 = s2 = s3 = s4 = f4(0)
         for p in range(n):
-            s0 += g[p] * x0[p]
-            s1 += g[p] * x1[p]
-            s2 += g[p] * x2[p]
-            s3 += g[p] * x3[p]
-            s4 += g[p] * x4[p]
+            s0 += given[p] * x0[p]
+            s1 += given[p] * x1[p]
+            s2 += given[p] * x2[p]
+            s3 += given[p] * x3[p]
+            s4 += given[p] * x4[p]
         w[k] -= eta * rates[k] * s0
         w[k + 1] -= eta * rates[k + 1] * s1
         w[k + 2] -= eta * rates[k + 2] * s2
@@ -170,16 +180,15 @@ def subsample_back(d, g, x, coefficient, rows, columns, pitch, second):
     """Give each input its window's gradient times the coefficient; return the coefficient's own."""
     own = f4(0)
     for r in range(rows):
-        above, below, go = x[2 * r * pitch :], x[(2 * r + 1) * pitch :], g[r * columns :]
+        above, below, given = x[2 * r * pitch :], x[(2 * r + 1) * pitch :], g[r * columns :]
         da, db = d[2 * r * pitch :], d[(2 * r + 1) * pitch :]
         for c in range(columns):
             s = above[2 * c] + above[2 * c + 1] + below[2 * c] + below[2 * c + 1]
-            v = coefficient * go[c]
-            own += go[c] * (s * s if second else s)  # the sum is what is squared, as in Lush
-            da[2 * c] = v
-            da[2 * c + 1] = v
-            db[2 * c] = v
-            db[2 * c + 1] = v
+            own += given[c] * (s * s if second else s)  # the sum is what is squared, as in Lush
+        for c in range(columns):  # apart from the sums it takes a third less time
+            da[2 * c] = da[2 * c + 1] = coefficient * given[c]
+        for c in range(2 * columns):
+            db[c] = da[c]
     return own
 
 

@@ -13,7 +13,7 @@ from .settings import Settings
 
 __all__ = ["TrainingWarning"]
 
-LOOKED_AT = 500  # training images, where there is no validation set
+LOOKED_AT = 200  # training images, where there is no validation set
 FEW = 20  # images or updates from which nothing can be told
 ONE_ANSWER = 0.95  # of the images, that get the same answer
 ABOVE = 1.05  # times the loss with which it began

@@ -55,10 +55,12 @@ def convolution(row, links, taps, values, weights):
         begin = row.out + m * row.between
         bias = weights[row.bias + m] if row.bias >= 0 else f4(0)
         values[begin : begin + row.span] = bias
+    ahead = taps[0]
     for i in range(row.first, row.last):  # the kernels that there are: Table I
         k = links[i]
-        y, x = values[k.out :], values[k.begin :]
-        correlate(y, x, weights[k.weight :], taps[0, k.tap :], k.groups, row.span)
+        correlate(
+            values, k.out, values, k.begin, weights, k.weight, ahead, k.tap, k.groups, row.span
+        )
 
 
 @njit(**FREE)
@@ -70,16 +72,16 @@ def convolution_back(row, links, taps, gradients, weights, inputs, learned, rate
         for m in range(row.maps):
             g = total(gradients[row.out + m * row.between :], span)
             learned[bias + m] -= eta * rates[bias + m] * g
+    ahead, back = taps[0], taps[1]
     for i in range(row.first, row.last):
         k = links[i]
-        w, own, r = weights[k.weight :], learned[k.weight :], rates[k.weight :]
-        d, g, x = gradients[k.begin :], gradients[k.out :], inputs[k.begin :]
+        out, begin, w, tap, groups = k.out, k.begin, k.weight, k.tap, k.groups
         if row.down and k.reach:  # there are zeros around each map's gradient
-            around = gradients[k.out - k.reach :]
-            correlate(d, around, w, taps[1, k.tap :], k.groups, row.span_below)
+            around, wide = out - k.reach, row.span_below
+            correlate(gradients, begin, gradients, around, weights, w, back, tap, groups, wide)
         elif row.down:
-            spread(d, g, w, taps[0, k.tap :], k.groups, span)
-        learn_taps(own, r, eta, g, x, taps[0, k.tap :], k.groups, span)
+            spread(gradients, begin, gradients, out, weights, w, ahead, tap, groups, span)
+        learn_taps(learned, rates, w, eta, gradients, out, inputs, begin, ahead, tap, groups, span)
 
 
 @njit(**FREE)
@@ -138,18 +140,19 @@ def rbf(row, values, weights):
 @njit(**FREE)
 def rbf_back(row, values, gradients, weights, learned, rates, eta, label, second):
     """The second derivative of eq. 7, and of eq. 8, by an input is 2; so it is by a code."""
-    for i in range(row.span):
-        d = f4(2) if second else f4(0)
-        for u in range(row.maps):
-            w = row.weight + u * row.span + i
-            if second:
-                slope = f4(2) if u == label else f4(0)
-            else:
-                away = values[row.begin + i] - weights[w]
-                slope = f4(2) * gradients[row.out + u] * away
-                d -= slope
-            learned[w] -= eta * rates[w] * slope
-        gradients[row.begin + i] = d
+    x, d = values[row.begin :], gradients[row.begin :]
+    d[: row.span] = f4(2) if second else f4(0)
+    for u in range(row.maps):
+        w = row.weight + u * row.span
+        code, own, rate, g = weights[w:], learned[w:], rates[w:], f4(2) * gradients[row.out + u]
+        if second and u == label:
+            for i in range(row.span):
+                own[i] -= eta * rate[i] * f4(2)
+        elif not second:
+            for i in range(row.span):
+                slope = g * (x[i] - code[i])
+                d[i] -= slope
+                own[i] -= eta * rate[i] * slope
 
 
 @njit(**FREE)
