@@ -14,7 +14,7 @@ from numba import float32 as f4
 from numba import float64 as f8
 from numba import njit
 
-from .layouts import EQ_8, SQUARED, TAPS
+from .layouts import EQ_8, FIVE, SQUARED
 
 __all__: list[str] = []  # for `walk`
 
@@ -27,46 +27,37 @@ FREE = {
 
 
 @njit(**FREE)
-def correlate(y, out, x, begin, w, weight, taps, tap, groups, n):
-    """Add to ``y[out + p]`` the sum over k of ``w[weight + k] * x[begin + taps[tap + k] + p]``."""
-    to = y[out:]
-    for group in range(groups):
-        k, t = weight + TAPS * group, tap + TAPS * group
+def correlate(y, x, begin, w, weight, steps, step, fives, n):
+    """Add to ``y`` what a kernel gives with ``x`` from ``begin`` on."""
+    for five in range(fives):
+        k, x0 = weight + FIVE * five, x[begin + steps[step + five] :]
         w0, w1, w2, w3, w4 = w[k], w[k + 1], w[k + 2], w[k + 3], w[k + 4]
-        x0, x1, x2 = x[begin + taps[t] :], x[begin + taps[t + 1] :], x[begin + taps[t + 2] :]
-        x3, x4 = x[begin + taps[t + 3] :], x[begin + taps[t + 4] :]
         for p in range(n):
-            to[p] += w0 * x0[p] + w1 * x1[p] + w2 * x2[p] + w3 * x3[p] + w4 * x4[p]
+            y[p] += w0 * x0[p] + w1 * x0[p + 1] + w2 * x0[p + 2] + w3 * x0[p + 3] + w4 * x0[p + 4]
 
 
 @njit(**FREE)
-def spread(d, begin, g, out, w, weight, taps, tap, groups, n):
-    """Add ``w[weight + k] * g[out + p]`` to ``d[begin + taps[tap + k] + p]``."""
-    given = g[out:]
-    for k in range(TAPS * groups):
-        to, wk = d[begin + taps[tap + k] :], w[weight + k]
-        for p in range(n):
-            to[p] += wk * given[p]
+def correlate_back(d, begin, g, w, weight, steps, step, fives, n):
+    """Add to ``d`` from ``begin`` on what each gets back; there are four zeros around ``g``."""
+    for five in range(fives):
+        k, to = weight + FIVE * five, d[begin + steps[step + five] :]
+        w0, w1, w2, w3, w4 = w[k + 4], w[k + 3], w[k + 2], w[k + 1], w[k]
+        for p in range(n + FIVE - 1):
+            to[p] += w0 * g[p] + w1 * g[p + 1] + w2 * g[p + 2] + w3 * g[p + 3] + w4 * g[p + 4]
 
 
 @njit(**FREE)
-def learn_taps(w, rates, weight, eta, g, out, x, begin, taps, tap, groups, n):
-    """Take from ``w[weight + k]`` its rate times the slope of the loss: eq. 21.
-
-    It is the sum over p of ``g[out + p] * x[begin + taps[tap + k] + p]``.
-    """
-    given = g[out:]
-    for group in range(groups):
-        k, t = weight + TAPS * group, tap + TAPS * group
-        x0, x1, x2 = x[begin + taps[t] :], x[begin + taps[t + 1] :], x[begin + taps[t + 2] :]
-        x3, x4 = x[begin + taps[t + 3] :], x[begin + taps[t + 4] :]
+def learn_kernel(w, rates, weight, eta, g, x, begin, steps, step, fives, n):
+    """Take from each weight its rate times the slope of the loss: eq. 21."""
+    for five in range(fives):
+        k, met = weight + FIVE * five, x[begin + steps[step + five] :]
         s0 = s1 = s2 = s3 = s4 = f4(0)
         for p in range(n):
-            s0 += given[p] * x0[p]
-            s1 += given[p] * x1[p]
-            s2 += given[p] * x2[p]
-            s3 += given[p] * x3[p]
-            s4 += given[p] * x4[p]
+            s0 += g[p] * met[p]
+            s1 += g[p] * met[p + 1]
+            s2 += g[p] * met[p + 2]
+            s3 += g[p] * met[p + 3]
+            s4 += g[p] * met[p + 4]
         w[k] -= eta * rates[k] * s0
         w[k + 1] -= eta * rates[k + 1] * s1
         w[k + 2] -= eta * rates[k + 2] * s2

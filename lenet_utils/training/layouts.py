@@ -1,10 +1,11 @@
 """How the layers of a model are laid out in the tables of a `Plan`: a function for each kind.
 
-The maps of a layer lie in one flat row, and a kernel's weight at (ky, kx) meets the pixel that lies
-``ky * pitch + kx`` behind that at which the kernel stands, where ``pitch`` is the length of a map's
-row. These distances are its *taps*. So a map is a sum of shifted copies of one row, in one long
-loop, whose results at the ends of the rows are waste. For a kernel that moves by two pixels, what
-each of its weights meets is copied together first. A *link* is a kernel between two maps. Padding,
+The maps of a layer lie in one flat row of numbers. In it a kernel's weight at (ky, kx) meets what
+lies ``ky * pitch + kx`` behind the place of the unit, where ``pitch`` is the length of a map's row.
+So a map is a sum of shifted copies of one row, in one long loop, whose results at the ends of the
+rows are waste. Five weights that meet neighbours are a *five*, and are used together; the places
+of the fives of a kernel are its *steps*. A kernel that moves by two pixels meets neighbours where
+even and odd rows and columns are put apart first. A *link* is a kernel between two maps. Padding,
 flattening and the like compute nothing: a *view* says in which *cell* of the row each of their
 values lies, and they are copied only where a layer cannot read them there.
 """
@@ -26,18 +27,19 @@ if TYPE_CHECKING:
 __all__: list[str] = []  # for `Plan`
 
 Cells = NDArray[np.int64]
-TAPS = 5  # weights of a kernel that are used at once: of more, LLVM no longer forms vectors
+FIVE = 5
+LINE = 16  # numbers in a line of a processor's cache: vectors that begin with one are faster
 
 # A layer: where what it is given and gives out begins, its weights and biases (-1 for none),
 # whether a gradient is wanted below it, its maps, how far one lies from the next, how long one is.
 ALL = "kind begin out weight bias down maps between span"
 # And of some kinds: where its cells begin on the list; a convolution's links, and what lies below.
-SOME = "listed first last below span_below rows columns pitch between_below"
+SOME = "listed first last below rows columns pitch between_below"
 LAYER = np.dtype(
     [(name, np.int64) for name in f"{ALL} {SOME}".split()]
     + [(name, np.float64) for name in ("amplitude", "slope")]
 )
-LINK = np.dtype([(name, np.int64) for name in ("out", "begin", "weight", "tap", "groups", "reach")])
+LINK = np.dtype([(name, np.int64) for name in ("out", "begin", "weight", "step", "fives")])
 MOVE, CONVOLUTION, SUBSAMPLING, UNIT_BIAS, SQUASH, FULL, RBF = range(7)
 SQUARED, EQ_8, EQ_9 = range(3)
 
@@ -56,31 +58,28 @@ def _convolution(plan: Plan, layer: nn.Module) -> None:
     if (rows, columns) == (size, size) and all(len(row) == its["inputs"] for row in table):
         plan.view = _dense(plan, its["kernels"], its["bias"])[:, None, None]
         return
-    down, first, steps = bool(plan.tensors), len(plan.links), np.arange(size)
     rows, columns = (rows - size) // stride + 1, (columns - size) // stride + 1
     if stride > 1:
-        plan.view = plan.move(_patches(plan.view, size, stride))
-        begin, distance, _ = plan.in_maps()
-        pitch, taps, reach = columns, rows * columns * np.arange(size**2), 0
+        parts = _apart(plan.view, size, stride)
+        begin = int(plan.move(parts).flat[0])
+        distance, pitch = parts[0].size, parts.shape[-1]
     else:
         begin, distance, pitch = plan.in_maps()
-        taps, reach = np.add.outer(pitch * steps, steps).reshape(-1), (pitch + 1) * (size - 1)
-    span = (rows - 1) * pitch + columns
-    between = span + reach if down else span
-    out = int(plan.new_cells(len(table) * between, before=reach if down else 0)[0])
-    tap, groups = _in_groups(plan, taps, reach)
-    room = TAPS * groups
-    weight = plan.new_kernels(its["kernels"], size**2, room)
+    span, first, down = (rows - 1) * pitch + columns, len(plan.links), bool(plan.tensors)
+    between = whole_lines(span + FIVE - 1)  # on the way back each map's gradient ends with zeros
+    out = int(plan.new_cells(len(table) * between, before=FIVE - 1)[0])
+    steps, places = _fives(size, stride, pitch, distance)
+    room, step = FIVE * len(steps), plan.new_steps(steps)
+    weight = plan.new_kernels(its["kernels"], places, room)
     pairs = [(o, m) for o, maps in enumerate(table) for m in maps]
     for number, (o, m) in enumerate(pairs):
         to, source = out + o * between, begin + m * distance
-        plan.links.append((to, source, weight + number * room, tap, groups, reach))
+        plan.links.append((to, source, weight + number * room, step, len(steps)))
     plan.add(
         CONVOLUTION,
         begin=begin, out=out, weight=weight, bias=plan.new_weights(its["bias"]),
         down=down, maps=len(table), between=between, span=span,
-        first=first, last=len(plan.links),
-        below=its["inputs"] * distance, span_below=span + reach,
+        first=first, last=len(plan.links), below=its["inputs"] * distance,
     )  # fmt: skip
     plan.needed = False
     plan.view = out + in_rows((len(table), rows, columns), between, pitch)
@@ -95,22 +94,41 @@ def _geometry(layer: nn.Module) -> dict[str, Any]:
         raise NoKernelError(str(error)) from error
 
 
-def _patches(view: Cells, size: int, stride: int) -> Cells:
-    """Return ``(maps, size * size, positions)``: where what each weight of a kernel meets lies."""
-    windows = np.lib.stride_tricks.sliding_window_view(view, (size, size), (1, 2))
-    windows = windows[:, ::stride, ::stride].transpose(0, 3, 4, 1, 2)
-    return windows.reshape(len(view), size**2, -1)
+def _apart(view: Cells, size: int, stride: int) -> Cells:
+    """Return ``(maps, stride * stride, rows, columns)``: each ``stride``-th row and column.
 
-
-def _in_groups(plan: Plan, taps: Cells, reach: int) -> tuple[int, int]:
-    """List taps and, for the way back, their opposites; return where they begin, and their groups.
-
-    What fills up the last group has a weight of 0 and a rate of 0.
+    As many as a kernel meets; behind the last it meets them with weights of 0, so any will do.
     """
-    begin, groups = sum(some.shape[1] for some in plan.taps), -(-taps.size // TAPS)
-    taps = np.pad(taps, (0, groups * TAPS - taps.size))
-    plan.taps.append(np.stack([taps, reach - taps]))
-    return begin, groups
+    maps, *sides = view.shape
+    counts = [(side - size) // stride + 1 + (size - 1) // stride for side in sides]
+    ys, xs = (
+        np.minimum(np.add.outer(np.arange(stride), stride * np.arange(count)), side - 1)
+        for count, side in zip(counts, sides, strict=True)
+    )
+    parts = view[:, ys[:, None, :, None], xs[None, :, None, :]]
+    return parts.reshape(maps, stride**2, *counts)
+
+
+def _fives(size: int, stride: int, pitch: int, distance: int) -> tuple[Cells, Cells]:
+    """Return where the fives of a kernel begin, and for each weight its place among theirs.
+
+    The places that no weight has stay 0.
+    """
+    part, places = distance // stride**2, np.zeros((size, size), np.int64)
+    steps: list[int] = []
+    for ky in range(size):
+        for kx in range(min(stride, size)):
+            row = (ky % stride * stride + kx) * part + ky // stride * pitch
+            for begin in range(0, len(range(kx, size, stride)), FIVE):
+                some = places[ky, kx::stride][begin : begin + FIVE]
+                some[:] = FIVE * len(steps) + np.arange(len(some))
+                steps.append(row + begin)
+    return np.array(steps), places.reshape(-1)
+
+
+def whole_lines(count: int) -> int:
+    """Return ``count``, or what is missing to a whole number of lines more."""
+    return -(-count // LINE) * LINE
 
 
 def in_rows(shape: tuple[int, ...], between: int, pitch: int) -> Cells:

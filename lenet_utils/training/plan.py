@@ -26,14 +26,17 @@ from ..models.networks import MODELS
 from .layouts import (
     EQ_8,
     EQ_9,
+    FIVE,
     LAYER,
     LAYOUTS,
+    LINE,
     LINK,
     MOVE,
     SQUARED,
     Cells,
     NoKernelError,
     in_rows,
+    whole_lines,
 )
 
 __all__: list[str] = []  # readers meet it as fit(..., compiled=)
@@ -58,7 +61,7 @@ class Plan:
         self.criterion, self.j = _criterion(criterion)
         self.layers: list[tuple[float, ...]] = []
         self.links: list[tuple[int, ...]] = []
-        self.taps: list[Cells] = [np.zeros((2, 0), np.int64)]
+        self.steps: list[Cells] = [np.zeros(0, np.int64)]
         self.cells: list[Cells] = [np.zeros(0, np.int64)]
         self.constants: dict[int, float] = {}
         self.tensors: list[tuple[Tensor, Cells]] = []  # and where in the row their numbers lie
@@ -79,30 +82,39 @@ class Plan:
         self.tables = (  # for the kernels
             np.array(self.layers, LAYER),
             np.array(self.links, LINK),
-            np.concatenate(self.taps, axis=1),
+            np.concatenate(self.steps),
             np.concatenate(self.cells),
         )
-        self.values = np.zeros(self.size, np.float32)
+        self.values, self.gradients = (_zeros(self.size + FIVE - 1) for _ in range(2))
         self.values[list(self.constants)] = list(self.constants.values())
-        self.gradients = np.zeros(self.size, np.float32)
 
     # --- Putting it together ----------------------------------------------------------------------
 
     def new_cells(self, count: int, before: int = 0) -> Cells:
         """Take so many cells for what a layer gives out, after some that stay 0."""
-        begin = self.size + before
+        begin = whole_lines(self.size + before)
         self.size = begin + count
         return np.arange(begin, self.size)
 
     def new_weights(self, tensor: Tensor | None) -> int:
         """Take room for weights; return its begin, or -1 where there are none."""
-        return -1 if tensor is None else self.new_kernels(tensor, tensor.numel(), tensor.numel())
+        if tensor is None:
+            return -1
+        return self.new_kernels(tensor, np.arange(tensor.numel()), tensor.numel())
 
-    def new_kernels(self, tensor: Tensor, length: int, room: int) -> int:
-        """Take room for kernels of this length; each has so much of it, and the rest stays 0."""
-        begin, numbers = self.weight_count, np.arange(tensor.numel())
-        self.tensors.append((tensor, begin + numbers // length * room + numbers % length))
-        self.weight_count += tensor.numel() // length * room
+    def new_kernels(self, tensor: Tensor, places: Cells, room: int) -> int:
+        """Take room for kernels; the weights of each have these places in it, the rest stays 0."""
+        begin, kernels = self.weight_count, tensor.numel() // len(places)
+        self.tensors.append(
+            (tensor, begin + np.add.outer(room * np.arange(kernels), places).reshape(-1))
+        )
+        self.weight_count += kernels * room
+        return begin
+
+    def new_steps(self, steps: Cells) -> int:
+        """Put the steps of a kernel on their list; return where they begin there."""
+        begin = sum(some.size for some in self.steps)
+        self.steps.append(steps)
         return begin
 
     def add(self, kind: int, **columns: float) -> None:
@@ -204,6 +216,13 @@ class Plan:
             self.criterion, self.j, losses, wrong, curvature, curvature.size > 0,
         )  # fmt: skip
         return losses, wrong
+
+
+def _zeros(count: int) -> Numbers:
+    """Return zeros that begin with a line of the cache."""
+    zeros = np.zeros(count + LINE, np.float32)
+    begin = -zeros.ctypes.data // zeros.itemsize % LINE
+    return zeros[begin : begin + count]
 
 
 def _criterion(criterion: Criterion) -> tuple[int, float]:

@@ -2,7 +2,7 @@
 
 Everything lies in flat rows of numbers: ``values`` has what all layers give out, ``gradients`` the
 derivatives of the loss by these, ``weights`` all parameters. A layer is a row of a table, which
-says where its own numbers begin; `layouts` says what a *link*, a *tap* and a *cell* are. Equations
+says where its own numbers begin; `layouts` says what a *link*, a *step* and a *cell* are. Equations
 are those of LeCun et al. 1998.
 
 On the way down ``learned`` changes by ``eta`` times ``rates`` times the derivatives: it is
@@ -30,41 +30,39 @@ from . import kernels, layouts
 from .kernels import (
     FREE,
     correlate,
+    correlate_back,
     f4,
     f8,
     full,
     full_back,
+    learn_kernel,
     learn_row,
-    learn_taps,
     lose,
-    spread,
     squash,
     subsample,
     subsample_back,
     total,
     unsquash,
 )
-from .layouts import CONVOLUTION, FULL, LAYER, LINK, MOVE, SQUASH, SUBSAMPLING, UNIT_BIAS
+from .layouts import CONVOLUTION, FIVE, FULL, LAYER, LINK, MOVE, SQUASH, SUBSAMPLING, UNIT_BIAS
 
 __all__: list[str] = []  # for `Plan`
 
 
 @njit(**FREE)
-def convolution(row, links, taps, values, weights):
+def convolution(row, links, steps, values, weights):
     for m in range(row.maps):
         begin = row.out + m * row.between
         bias = weights[row.bias + m] if row.bias >= 0 else f4(0)
         values[begin : begin + row.span] = bias
-    ahead = taps[0]
     for i in range(row.first, row.last):  # the kernels that there are: Table I
         k = links[i]
-        correlate(
-            values, k.out, values, k.begin, weights, k.weight, ahead, k.tap, k.groups, row.span
-        )
+        y = values[k.out :]
+        correlate(y, values, k.begin, weights, k.weight, steps, k.step, k.fives, row.span)
 
 
 @njit(**FREE)
-def convolution_back(row, links, taps, gradients, weights, inputs, learned, rates, eta):
+def convolution_back(row, links, steps, gradients, weights, inputs, learned, rates, eta):
     span, bias = row.span, row.bias
     if row.down:
         gradients[row.begin : row.begin + row.below] = f4(0)
@@ -72,16 +70,14 @@ def convolution_back(row, links, taps, gradients, weights, inputs, learned, rate
         for m in range(row.maps):
             g = total(gradients[row.out + m * row.between :], span)
             learned[bias + m] -= eta * rates[bias + m] * g
-    ahead, back = taps[0], taps[1]
     for i in range(row.first, row.last):
         k = links[i]
-        out, begin, w, tap, groups = k.out, k.begin, k.weight, k.tap, k.groups
-        if row.down and k.reach:  # there are zeros around each map's gradient
-            around, wide = out - k.reach, row.span_below
-            correlate(gradients, begin, gradients, around, weights, w, back, tap, groups, wide)
-        elif row.down:
-            spread(gradients, begin, gradients, out, weights, w, ahead, tap, groups, span)
-        learn_taps(learned, rates, w, eta, gradients, out, inputs, begin, ahead, tap, groups, span)
+        begin, w, step, fives = k.begin, k.weight, k.step, k.fives
+        if row.down:
+            around = gradients[k.out - FIVE + 1 :]
+            correlate_back(gradients, begin, around, weights, w, steps, step, fives, span)
+        g = gradients[k.out :]
+        learn_kernel(learned, rates, w, eta, g, inputs, begin, steps, step, fives, span)
 
 
 @njit(**FREE)
@@ -156,13 +152,13 @@ def rbf_back(row, values, gradients, weights, learned, rates, eta, label, second
 
 
 @njit(**FREE)
-def forward(layers, links, taps, cells, values, weights):
+def forward(layers, links, steps, cells, values, weights):
     """Go up through all layers, from the image at the beginning of ``values``."""
     for number in range(len(layers)):
         row = layers[number]
         kind, span = row.kind, row.span
         if kind == CONVOLUTION:
-            convolution(row, links, taps, values, weights)
+            convolution(row, links, steps, values, weights)
         elif kind == SQUASH:
             for m in range(row.maps):
                 y = values[row.out + m * row.between :]
@@ -183,7 +179,7 @@ def forward(layers, links, taps, cells, values, weights):
 
 @njit(**FREE)
 def backward(
-    layers, links, taps, cells, values, gradients, weights,
+    layers, links, steps, cells, values, gradients, weights,
     inputs, learned, rates, eta, label, second,
 ):  # fmt: skip
     """Go down again, and learn on the way; what goes down is computed before weights change."""
@@ -191,7 +187,7 @@ def backward(
         row = layers[number]
         kind, span, bias = row.kind, row.span, row.bias
         if kind == CONVOLUTION:
-            convolution_back(row, links, taps, gradients, weights, inputs, learned, rates, eta)
+            convolution_back(row, links, steps, gradients, weights, inputs, learned, rates, eta)
         elif kind == SQUASH:
             for m in range(row.maps):
                 begin = row.out + m * row.between
@@ -217,7 +213,7 @@ def backward(
 
 
 def _walk(
-    layers, links, taps, cells, values, gradients, scores_at, classes,
+    layers, links, steps, cells, values, gradients, scores_at, classes,
     images, labels, order, weights, rates, etas, criterion, j, losses, wrong, curvature, second,
 ):  # fmt: skip
     """Learn from each image of ``order``; or, with ``second``, add its second derivatives up.
@@ -230,7 +226,7 @@ def _walk(
     for t in range(len(order)):
         image, label = images[order[t]], labels[order[t]]
         values[: len(image)] = image
-        forward(layers, links, taps, cells, values, weights)
+        forward(layers, links, steps, cells, values, weights)
         scores = values[scores_at : scores_at + classes]
         best = 0
         for i in range(classes):
@@ -244,7 +240,7 @@ def _walk(
             for i in range(len(values)):
                 squares[i] = values[i] * values[i]
         backward(
-            layers, links, taps, cells, values, gradients, squared,
+            layers, links, steps, cells, values, gradients, squared,
             squares, learned, rates, eta, label, second,
         )  # fmt: skip
 
@@ -253,8 +249,7 @@ _ROW, _NUMBERS = types.Array(f4, 1, "C"), types.Array(types.int64, 1, "C")
 SIGNATURE = (
     types.Array(from_dtype(LAYER), 1, "C"),
     types.Array(from_dtype(LINK), 1, "C"),
-    types.Array(types.int64, 2, "C"),
-    *(_NUMBERS, _ROW, _ROW, types.int64, types.int64),
+    *(_NUMBERS, _NUMBERS, _ROW, _ROW, types.int64, types.int64),
     types.Array(f4, 2, "C"),
     *(_NUMBERS, _NUMBERS, _ROW, _ROW, types.Array(f8, 1, "C"), types.int64, f8),
     *(_ROW, _ROW, _ROW, types.boolean),
