@@ -191,7 +191,7 @@ def main(given: Iterable[str] | None = None) -> Path:
     )
     parser.add_argument("--keras", metavar="PYTHON", help="a Python that has Keras and JAX")
     parser.add_argument("--tiny-dnn", action="store_true", help="compile the peer in C++")
-    parser.add_argument("--images", type=int, default=3_000, help="for each turn")
+    parser.add_argument("--images", type=int, default=10_000, help="for each turn")
     parser.add_argument("--repeats", type=int, default=7, help="turns")
     parser.add_argument("--out", type=Path, default=RESULTS / "single_images.csv", help="the CSV")
     options = parser.parse_args(None if given is None else list(given))
