@@ -144,6 +144,28 @@ def test_plain_gradient_descent_too(monkeypatch):
     assert_same(models, histories)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 7])
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+def test_kernels_of_any_size_and_stride(size, stride, monkeypatch):
+    """They are used five neighbours at a time: fewer, just as many and more, next to each other."""
+    digits = some_digits(21)
+    images = digits.images[:, :, :, :16]  # sides that a stride divides, and that it does not
+    layers = nn.Conv2d(1, 2, size, stride), ScaledTanh(), nn.Conv2d(2, 3, 2, min(stride, 2))
+    features = nn.Sequential(*layers, nn.Flatten())
+    torch.manual_seed(0)
+    model = features.append(nn.Linear(features(images[:1]).shape[1], 10))
+
+    def train(model, digits, compiled):
+        return fit(
+            model, digits, epochs=1, batch_size=1, optimizer=plain(model), schedule=None,
+            compiled=compiled, **QUIET,
+        )  # fmt: skip
+
+    taken = spied(monkeypatch)
+    assert_same(*both(model, Digits(images, digits.labels), train))
+    assert taken == [1]
+
+
 def of_all_kinds(output):
     """Every kind of layer, two convolutions in a row, and squashing on top of squashing."""
     return nn.Sequential(
