@@ -26,10 +26,10 @@ import scenes
 import single_images
 import speed
 import torch
-from building import HTML, ROOT
+from bench_pages import opened, thread_clock
+from building import ROOT
+from page_drawing import page_drawing
 from page_learning import page_learning
-from playwright.sync_api import sync_playwright
-from printing.chromium import FLAGS, MISSING, find_chromium
 
 from lenet_utils import SDLM, load_mnist
 from lenet_utils.models import MODELS
@@ -171,22 +171,10 @@ def page(folder):
     """Time strokes and the networks by the page's own thread, which stands while others work."""
     pixels = load_mnist(size=28, scaling="unit", cache=folder).test.images[:1_000, 0]
     text = base64.b64encode(pixels.mul(255).round().byte().numpy().tobytes()).decode()
-    with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            print(MISSING)
+    with opened("playground", "draw") as page:
+        if page is None:
             return
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        page = browser.new_page()
-        page.set_default_timeout(0)
-        page.goto((HTML / "book" / "playground.html").as_uri())
-        page.wait_for_function("document.querySelector('[data-panel=draw]')?.panel")
-        tools = page.context.new_cdp_session(page)
-        tools.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-        def busy():
-            metrics = tools.send("Performance.getMetrics")["metrics"]
-            return next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+        busy = thread_clock(page)
 
         def measured(name, script, arguments, shares=1):
             clock = [busy()]
@@ -202,7 +190,6 @@ def page(folder):
         yield from measured("piece of a stroke", STROKES, strokes, TOGETHER)
         for key in page.evaluate("Object.keys(lenet.titles)"):
             yield from measured(f"1,000 digits by {key}", READ, [[key, text]] * REPEATS)
-        browser.close()
 
 
 # --- All of it -----------------------------------------------------------------------------------
@@ -217,6 +204,7 @@ MEASUREMENTS = {
     "scenes": photographs,
     "page": page,
     "learning in the page": page_learning,
+    "drawing while it learns": page_drawing,
 }
 
 

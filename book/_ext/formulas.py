@@ -17,6 +17,8 @@ from typing import Any
 
 from cut_fonts import cut_font
 from docutils import nodes
+from fontTools.pens.transformPen import TransformPen
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 from math_core import LatexError, LatexToMathML
 from sphinx.application import Sphinx
@@ -39,6 +41,10 @@ FONT_PACKAGE, FONT = "ziamath", "STIXTwoMath-Regular.ttf"  # STIX Two Math, SIL 
 FONT_FILE = "_static/site/formulas.woff"  # what lenet.css names
 FORMULA = re.compile(r"<math\b.*?</math>", re.DOTALL)
 NOT_SHOWN = re.compile(r"<annotation\b.*?</annotation>|<[^>]*>", re.DOTALL)
+PUNCTUATED = re.compile(
+    r'<span class="math[^>]*><math\b(?:(?!</math>).)*</math></span>[.,;:!?)\]\u2019\u201d]+',
+    re.DOTALL,
+)
 PRIMES = "\u2032\u2033\u2034\u2057"
 ROOT = "√"  # what browsers draw for msqrt and mroot, in whose text there is none
 # Browsers show a variable of one letter in italics, which are characters of their own.
@@ -51,6 +57,7 @@ UPRIGHT_AND_ITALIC = {
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Let Sphinx write formulas as below, and write the font when all pages are there."""
     app.add_html_math_renderer(RENDERER, (visit_formula, None), (visit_equation, None))
+    app.connect("html-page-context", hold_punctuation, priority=960)  # once notebooks are written
     app.connect("build-finished", write_font)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -121,6 +128,18 @@ def visit_equation(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def hold_punctuation(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Keep a formula and the comma behind it on one line: browsers would break between them.
+
+    (Chromium 156 does so even where a word joiner forbids it.)
+    """
+    if "body" in context:
+        held = r'<span class="held">\g<0></span>'
+        context["body"] = PUNCTUATED.sub(held, context["body"])
+
+
 # --- The font ------------------------------------------------------------------------------------
 
 
@@ -130,7 +149,7 @@ def write_font(app: Sphinx, exception: Exception | None) -> None:
         return
     characters = used_characters(Path(app.outdir))
     if characters:
-        cut_font(font_source(), characters, Path(app.outdir, FONT_FILE), draw_primes_large)
+        cut_font(font_source(), characters, Path(app.outdir, FONT_FILE), prepare)
 
 
 def used_characters(folder: Path) -> set[str]:
@@ -141,6 +160,34 @@ def used_characters(folder: Path) -> set[str]:
             characters.update(unescape(NOT_SHOWN.sub("", formula)))
     characters.update(ROOT if characters else "")
     return characters | {UPRIGHT_AND_ITALIC.get(character, character) for character in characters}
+
+
+def prepare(font: TTFont) -> None:
+    """Change the whole font where browsers would set it badly."""
+    draw_primes_large(font)
+    draw_roots_narrow(font)
+
+
+def draw_roots_narrow(font: TTFont) -> None:
+    """Make all sizes of the root as wide as the smallest.
+
+    By MathML Core a root takes as much room as its widest size would, whichever is drawn: a comma
+    behind a small root would stand apart from it.
+    """
+    root = font.getBestCmap()[ord(ROOT)]
+    variants = font["MATH"].table.MathVariants
+    sizes = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(root)]
+    names = {variant.VariantGlyph for variant in sizes.MathGlyphVariantRecord}
+    names.update(part.glyph for part in sizes.GlyphAssembly.PartRecords)
+    glyphs, widths = font.getGlyphSet(), font["hmtx"]
+    for name in names:
+        factor = widths[root][0] / widths[name][0]
+        pen = TTGlyphPen(glyphs)
+        glyphs[name].draw(TransformPen(pen, (factor, 0, 0, 1, 0, 0)))
+        narrow = pen.glyph()
+        narrow.recalcBounds(font["glyf"])
+        font["glyf"][name] = narrow
+        widths[name] = (widths[root][0], round(factor * widths[name][1]))
 
 
 def draw_primes_large(font: TTFont) -> None:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import formulas
 import pytest
+from browsing import DESK, PHONE
 from bs4 import BeautifulSoup
 from building import CHAPTERS, HTML, book_pages, build, write_page
 from fontTools.ttLib import TTFont
@@ -91,7 +92,7 @@ def test_the_font_has_the_letters_and_the_sizes_that_are_used(tmp_path):
     assert set("xy\u03b1\U0001d465\U0001d466\U0001d6fc\u2211()2\u2032\u221a") <= characters
     assert not set("wordsQ") & characters
     target = tmp_path / "font.woff"
-    formulas.cut_font(formulas.font_source(), characters, target, formulas.draw_primes_large)
+    formulas.cut_font(formulas.font_source(), characters, target, formulas.prepare)
     font = TTFont(target)
     assert set(map(ord, characters)) - font.getBestCmap().keys() <= {0x2061}  # has no shape
     variants = font["MATH"].table.MathVariants
@@ -100,6 +101,8 @@ def test_the_font_has_the_letters_and_the_sizes_that_are_used(tmp_path):
     )
     for sign in "(√":
         assert len(growing[font.getBestCmap()[ord(sign)]].MathGlyphVariantRecord) > 2
+    root = growing[font.getBestCmap()[ord("√")]].MathGlyphVariantRecord
+    assert len({font["hmtx"][size.VariantGlyph][0] for size in root}) == 1
     assert "Open Font License" in font["name"].getDebugName(13)
     assert target.stat().st_size < 40_000
 
@@ -156,3 +159,54 @@ def test_sums_and_brackets_grow(built, browser):
     (loss,) = (box for latex, box in boxes.items() if latex.startswith("E =") and "\\Big" in latex)
     assert loss["sum"][1] > 1.2 * small
     assert loss["bracket"][1] > 1.8 * small
+
+
+APART = """() => {
+    const apart = [];
+    for (const formula of document.querySelectorAll("article span.math")) {
+        const next = formula.nextSibling;
+        if (!/^[.,;:!?)]/.test(next?.data ?? "")) continue;
+        const sign = document.createRange();
+        sign.setStart(next, 0);
+        sign.setEnd(next, 1);
+        const gap = sign.getBoundingClientRect().left - formula.getBoundingClientRect().right;
+        if (Math.abs(gap) > 2) apart.push([formula.textContent, next.data.slice(0, 20)]);
+    }
+    return apart;
+}"""
+
+
+@pytest.mark.usefixtures("built")
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_punctuation_stays_with_its_formula(browser, size):
+    page = browser.new_page(viewport=size)
+    for path in book_pages():
+        page.goto(path.as_uri())
+        if page.locator("article span.math").count():
+            page.evaluate(
+                "for (const fold of document.querySelectorAll('details')) fold.open = true"
+            )
+            assert page.evaluate(APART) == [], path
+    page.close()
+
+
+# How much of a formula in a line is left free behind its last part.
+FREE = """() => [...document.querySelectorAll("article span.math > math")]
+    .filter((formula) => formula.querySelector("msqrt") && formula.checkVisibility())
+    .map((formula) => {
+        const parts = [...formula.querySelectorAll("mrow *, msqrt")];
+        const ends = parts.map((part) => part.getBoundingClientRect().right);
+        return formula.getBoundingClientRect().right - Math.max(...ends);
+    })"""
+
+
+@pytest.mark.usefixtures("built")
+def test_a_root_takes_no_more_room_than_it_fills(browser):
+    page = browser.new_page()
+    for path in book_pages():
+        page.goto(path.as_uri())
+        if page.locator("article span.math > math msqrt").count():
+            page.evaluate("() => document.fonts.ready")
+            free = page.evaluate(FREE)
+            assert max(free, default=0) < 2, path
+    page.close()

@@ -654,6 +654,35 @@ def test_the_small_panel_reads_what_is_drawn(open_page, size):
     says(page, "reads a 1")
 
 
+NO_DIGIT = [[(0.2, 0.2), (0.8, 0.8), (0.2, 0.8), (0.8, 0.2), (0.2, 0.5), (0.8, 0.5)]]
+TWO_ONES = [[(x, 0.2), (x, 0.8)] for x in (0.25, 0.75)]
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_small_panel_marks_a_doubt(open_page, size):
+    page = open_page("small", viewport=size)
+    says(page, "reads a 7:")
+    panel = page.locator("[data-panel=small]")
+    doubtful = panel.locator(".lenet-answer.is-doubtful")
+    assert doubtful.count() == 0
+    high = panel.bounding_box()["height"]
+    for strokes, sentence in [
+        (
+            NO_DIGIT,
+            r"reads a (\d), in doubt: what it draws is near no code; that of \1 is the nearest.",
+        ),
+        (TWO_ONES, r"reads a \d, in doubt: two digits\? It reads one at a time."),
+    ]:
+        panel.get_by_role("button", name="Clear").click()
+        press_on_paper(page, *strokes)
+        says(page, f"^LeNet-5 {sentence}$")
+        assert doubtful.count() == 1
+        assert panel.bounding_box()["height"] == pytest.approx(high, abs=1)  # nothing below moves
+    panel.get_by_role("button", name="Clear").click()
+    says(page, "blank")
+    assert doubtful.count() == 0
+
+
 def test_the_small_panel_works_by_keyboard(open_page):
     page = open_page("small")
     page.locator(".lenet-paper").focus()

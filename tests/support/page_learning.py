@@ -4,6 +4,7 @@ from pathlib import Path
 
 import npm
 import speed
+from bench_pages import thread_clock
 from browsing import FLAGS, MISSING, find_chromium
 from playwright.sync_api import sync_playwright
 from small_page import bytes_of, in_base64, open_small_page, write_small_page
@@ -88,7 +89,7 @@ def page_learning(folder):
         pages["ConvNetJS"].evaluate(THEIRS, [images, digits.labels.tolist()])
         for name in ("JavaScript", "WebAssembly"):
             pages[name].evaluate(OURS, given)
-        clocks = {name: _clock(page) for name, page in pages.items()}
+        clocks = {name: thread_clock(page) for name, page in pages.items()}
         for work, called in (("learn", "a step"), ("read", "a forward pass")):
             for turn in range(TURNS):
                 for name, page in pages.items():
@@ -98,15 +99,3 @@ def page_learning(folder):
                     if turn >= WARM:
                         yield speed.row(f"{called} in the page", name, turn - WARM, seconds)
         browser.close()
-
-
-def _clock(page):
-    """Return what tells for how long the page's own thread has worked."""
-    tools = page.context.new_cdp_session(page)
-    tools.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def busy():
-        metrics = tools.send("Performance.getMetrics")["metrics"]
-        return next(m["value"] for m in metrics if m["name"] == "TaskDuration")
-
-    return busy

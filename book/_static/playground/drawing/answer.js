@@ -58,16 +58,31 @@
       }
       const isMisread = label !== undefined && label !== ranking[0];
       const truth = isMisread ? ` MNIST’s label is ${label}.` : "";
-      const doubt = this.withScores ? doubtOf(this.network, scores[ranking[0]], prepared) : "";
-      this.root.classList.toggle("is-doubtful", doubt !== "");
-      return this.announce([this.sentence(scores, ranking) + truth, doubt].join(" ").trim());
+      const doubt = doubtOf(this.network, scores[ranking[0]], prepared);
+      this.root.classList.toggle("is-doubtful", doubt !== null);
+      if (!this.withScores) return this.announce(this.short(ranking, doubt));
+      const why = doubt ? ` ${this.why(doubt)}` : "";
+      return this.announce(this.sentence(scores, ranking) + truth + why);
+    }
+
+    /* One line of text, which has no room for numbers. */
+    short([first, second], doubt) {
+      const reads = `${this.network.title} reads a ${first}`;
+      if (doubt === "several") return `${reads}, in doubt: two digits? It reads one at a time.`;
+      if (doubt === "far") {
+        return `${reads}, in doubt: what it draws is near no code; that of ${first} is the nearest.`;
+      }
+      return `${reads}: what it draws is nearest to the code of ${first}. The runner-up is ${second}.`;
+    }
+
+    why(doubt) {
+      if (doubt === "several") return SEVERAL;
+      const most = lenet.number(this.network.limit, 1);
+      return `In doubt: 99 % of the validation digits that it reads right have a penalty of at most ${most}.`;
     }
 
     sentence(scores, [first, second]) {
       const { title } = this.network;
-      if (!this.withScores) {
-        return `${title} reads a ${first}: what it draws is nearest to the code of ${first}. The runner-up is ${second}.`;
-      }
       const hasPenalties = lenet.hasPenalties(this.network);
       const [best, next] = [scores[first], scores[second]].map((score) =>
         lenet.number(score, hasPenalties ? 1 : 2),
@@ -92,13 +107,11 @@
     return Math.exp(-penalties[digit]) / all;
   }
 
-  /* Why an answer is in doubt, as a sentence; an empty one where it is not, or where the network does
-     not say what is usual. */
+  /* Why an answer is in doubt: there may be "several" digits, or what is drawn is "far" from all codes;
+     null where it is not, or where the network does not say which penalties are usual. */
   function doubtOf({ limit }, penalty, prepared) {
-    if (prepared?.several) return SEVERAL;
-    if (penalty <= (limit ?? Infinity)) return "";
-    const most = lenet.number(limit, 1);
-    return `In doubt: 99 % of the validation digits that it reads right have a penalty of at most ${most}.`;
+    if (prepared?.several) return "several";
+    return penalty > (limit ?? Infinity) ? "far" : null;
   }
 
   /* What F6 of a network with codes should draw for a digit. */

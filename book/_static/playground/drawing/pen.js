@@ -28,13 +28,16 @@
     return Math.sqrt((right - across) * (right - across) + (down - along) * (down - along));
   }
 
-  /* A sheet of paper; `ink` has a byte for each pixel, row by row, 0 for paper. */
+  /* A sheet of paper; `ink` has a byte for each pixel, row by row, 0 for paper, and `version` is
+     another number once it may have changed. */
   class Sheet {
     constructor() {
       this.ink = new Uint8Array(SIDE * SIDE);
+      this.version = 0;
     }
 
     wipe() {
+      this.version += 1;
       this.ink.fill(0);
     }
 
@@ -42,6 +45,7 @@
        centre lies within the line, from half a pixel inside its edge to half a pixel outside; where
        lines cross, as much as the one that gives it most. Returns the box that may have changed. */
     draw(from, to) {
+      this.version += 1;
       const box = around(from, to);
       const [across, along] = [to.x - from.x, to.y - from.y];
       const edge = PEN / 2 + 0.5;

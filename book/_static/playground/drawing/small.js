@@ -60,12 +60,18 @@
     }
 
     update() {
-      const { field, outputs } = this.read();
-      this.answer.update(field && outputs);
+      const { prepared, field, outputs } = this.read();
+      this.answer.update(field && outputs, undefined, prepared);
     }
 
+    /* The drawing as it is prepared, which costs far more than a network: once for each drawing. */
     prepared() {
-      return lenet.prepare(this.drawing.sheet.ink, lenet.SIDE, lenet.SIDE);
+      const { ink, version } = this.drawing.sheet;
+      if (this.preparedVersion !== version) {
+        this.preparedVersion = version;
+        this.preparedDrawing = lenet.prepare(ink, lenet.SIDE, lenet.SIDE);
+      }
+      return this.preparedDrawing;
     }
 
     /* Have the network read what is on the paper, moved by `shift`. `field` is null where that is

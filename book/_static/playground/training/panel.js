@@ -194,8 +194,8 @@
       // While it learns, the answer is not spoken by itself: `speak` does it at a calm rate.
       answer.status.setAttribute("aria-live", learner.running ? "off" : "polite");
       this.network = learner.network;
-      const { field, outputs } = this.read();
-      answer.update(field && outputs);
+      const { prepared, field, outputs } = this.read();
+      answer.update(field && outputs, undefined, prepared);
     }
 
     tell() {
