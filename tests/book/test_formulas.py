@@ -176,17 +176,28 @@ APART = """() => {
 }"""
 
 
+UNFOLD = """() => {
+    for (const fold of document.querySelectorAll("details")) fold.open = true;
+    for (const fold of document.querySelectorAll(".toggle-hidden"))
+        fold.classList.remove("toggle-hidden");
+}"""
+# Formulas in a line that are wider than it, tables apart, which scroll.
+CUT = """() => [...document.querySelectorAll("article span.math > math")]
+    .filter((formula) => formula.checkVisibility() && !formula.closest("table"))
+    .filter((formula) => formula.getBoundingClientRect().right > innerWidth)
+    .map((formula) => formula.querySelector("annotation").textContent)"""
+
+
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_punctuation_stays_with_its_formula(browser, size):
+def test_formulas_fit_their_line_and_keep_their_punctuation(browser, size):
     page = browser.new_page(viewport=size)
     for path in book_pages():
         page.goto(path.as_uri())
         if page.locator("article span.math").count():
-            page.evaluate(
-                "for (const fold of document.querySelectorAll('details')) fold.open = true"
-            )
+            page.evaluate(UNFOLD)
             assert page.evaluate(APART) == [], path
+            assert page.evaluate(CUT) == [], path
     page.close()
 
 
