@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import loops
+import no_digits
 import numpy as np
 import pandas as pd
 import recording
@@ -33,6 +34,7 @@ from page_learning import page_learning
 
 from lenet_utils import SDLM, load_mnist
 from lenet_utils.models import MODELS
+from lenet_utils.training import load_trained
 
 OUT = ROOT / "_build" / "bench.csv"
 REPEATS = 7
@@ -123,10 +125,18 @@ def compilation(folder):
 
 
 def photographs(folder):
-    """Count what is misread or refused in each scene, by an earlier ``prepare_digit`` and now."""
+    """Count what is misread or refused in each scene, by an earlier ``prepare_digit`` and now.
+
+    And what is no digit, and refused or in doubt, by two networks.
+    """
     for name, before in pd.read_csv(scenes.BEFORE).set_index("scene")["wrong"].items():
         yield speed.row(f"scene: {name}", "before", 0, float(before), "of 100")
         yield speed.row(f"scene: {name}", "now", 0, float(sum(scenes.counts(name))), "of 100")
+    for kind in no_digits.KINDS:
+        for name in no_digits.NETWORKS:
+            doubted = no_digits.doubted(no_digits.pictures(kind), load_trained(name))
+            of = f"of {no_digits.PICTURES}"
+            yield speed.row(f"no digit, in doubt: {kind}", name, 0, float(doubted), of)
 
 
 # --- The page ------------------------------------------------------------------------------------

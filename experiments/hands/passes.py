@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from paper.recipes import MILDLY
 from torch import Tensor
 
@@ -38,12 +39,19 @@ class Passes:
     writings
         The strokes of all of them, several times, each as another hand would write it; only the
         step "hands" needs them.
+    pen
+        What draws them.
+    share
+        Of the digits, drawn anew in each pass of the step "hands".
+    rubbish
+        The strokes of what is no digit, for ``rubbish_images`` alone.
     """
 
     digits: Digits
     writings: Sequence[Strokes] = ()
     pen: Pen = PEN
     share: float = SHARE
+    rubbish: Strokes | None = None
 
     def images(self, step: str, seed: int, number: int) -> Tensor:
         """Return the images of a pass, in the order of the digits.
@@ -67,9 +75,19 @@ class Passes:
     def _redrawn(self, anew: Tensor, seed: int, number: int) -> Tensor:
         which = anew.nonzero().flatten().numpy()
         writing = self.writings[number % len(self.writings)]
-        drawn = redrawn(writing, which, self.pen, np.random.default_rng([seed, number]))
-        images = torch.from_numpy(drawn).mul_(INK - BACKGROUND).add_(BACKGROUND)
-        return F.pad(images, (PAD, PAD, PAD, PAD), value=BACKGROUND).unsqueeze(1)
+        return drawn(writing, which, self.pen, np.random.default_rng([seed, number]))
+
+    def rubbish_images(self, count: int, seed: int, number: int) -> Tensor:
+        """Return ``count`` images of rubbish, each drawn by chance."""
+        rng = np.random.default_rng([seed, number, count])
+        return drawn(self.rubbish, rng.integers(len(self.rubbish), size=count), self.pen, rng)
+
+
+def drawn(strokes: Strokes, which: NDArray[np.int64], pen: Pen, rng: np.random.Generator) -> Tensor:
+    """Return ``(len(which), 1, 32, 32)``, as LeNet-5 takes it: these drawn by chance."""
+    images = torch.from_numpy(redrawn(strokes, which, pen, rng))
+    images.mul_(INK - BACKGROUND).add_(BACKGROUND)
+    return F.pad(images, (PAD, PAD, PAD, PAD), value=BACKGROUND).unsqueeze(1)
 
 
 def widened(images: Tensor) -> Tensor:

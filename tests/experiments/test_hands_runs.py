@@ -61,20 +61,6 @@ def test_training_learns_and_repeats(passes, step) -> None:
     assert torch.equal(passes.digits.images, load_mnist().train[:600].images)  # not changed
 
 
-def test_weights_are_averaged() -> None:
-    torch.manual_seed(0)
-    model, before = LeNet5(), LeNet5.from_pretrained("dist")
-    mixed = other_hands.averaged(model, before, part=0.75)
-    parameters = (network.named_parameters() for network in (mixed, model, before))
-    for (name, new), (_, one), (_, other) in zip(*parameters, strict=True):
-        expected = 0.75 * one.double() + 0.25 * other.double()
-        torch.testing.assert_close(new.double(), expected, rtol=1e-5, atol=1e-6, msg=name)
-    assert not mixed.training
-    images = torch.rand(2, 1, 32, 32)
-    alone = other_hands.averaged(model, before, part=1.0)
-    torch.testing.assert_close(alone(images), model(images))
-
-
 def test_choosing_reads_no_other_hands(monkeypatch) -> None:
     def refuse(folder):
         raise AssertionError("a set of the final runs was read")

@@ -1,0 +1,121 @@
+"""What is no digit, drawn into pictures: is it refused, or its reading in doubt?
+
+    python experiments/no_digits.py
+
+prints how many of 200 pictures of each kind are refused or in doubt, by the LeNet-5 that travel
+with the package, and how many digits are: those of MNIST's test set, and of the scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from photographs import Array, Random, mixed, rules, slanting, taken, written
+from PIL import Image, ImageDraw, ImageFont
+from scenes import SCENES, drawn
+
+from lenet_utils import evaluate, load_mnist, predict
+from lenet_utils.training import Trained, load_trained
+
+__all__ = [
+    "KINDS",
+    "LETTERS",
+    "NETWORKS",
+    "PICTURES",
+    "doubted",
+    "doubted_digits",
+    "main",
+    "pictures",
+]
+
+NETWORKS = ("lenet5-dist", "lenet5-hands")
+PICTURES, DIGITS = 200, 20  # of each kind, and of each scene
+LETTERS = "AEFHKMNRTWXY"  # those that resemble no digit
+SIZE = (240, 320)
+WHITE, BLACK, PAPER = (255,) * 3, (0,) * 3, (225,) * 3
+Picture = Callable[[Array, Random], Image.Image]
+
+
+def letter(digits: Array, random: Random) -> Image.Image:
+    picture = Image.new("L", (200, 200), 255)
+    font = ImageFont.load_default(size=140)
+    ImageDraw.Draw(picture).text((50, 20), str(random.choice([*LETTERS])), fill=0, font=font)
+    return picture.rotate(random.uniform(-8, 8), fillcolor=255)
+
+
+def scribble(digits: Array, random: Random) -> Image.Image:
+    picture = Image.new("L", (200, 200), 255)
+    points = [tuple(point) for point in random.integers(30, 170, (8, 2)).tolist()]
+    ImageDraw.Draw(picture).line(points, fill=0, width=14, joint="curve")
+    return picture
+
+
+def noise(digits: Array, random: Random) -> Image.Image:
+    return taken(np.full((*SIZE, 3), 225.0), random, random.uniform(3, 8), 0, None)
+
+
+def gradient(digits: Array, random: Random) -> Image.Image:
+    light = 225 * slanting(random.uniform(0.6, 0.9), SIZE, random)
+    return taken(np.repeat(light[..., None], 3, axis=2), random, 1.5, 0, None)
+
+
+def ruled(digits: Array, random: Random) -> Image.Image:
+    return taken(mixed(np.zeros(SIZE), PAPER) - rules(50, 70, SIZE, random), random)
+
+
+def two_digits(digits: Array, random: Random) -> Image.Image:
+    left, right = (written(digit, 150) for digit in digits[random.integers(len(digits), size=2)])
+    page = np.zeros((200, left.shape[1] + right.shape[1] + 60))
+    for ink, start in ((left, 15), (right, left.shape[1] + 45)):
+        page[25 : 25 + ink.shape[0], start : start + ink.shape[1]] = ink
+    return taken(mixed(page, WHITE, BLACK), random, 0, 0, None)
+
+
+KINDS: dict[str, Picture] = {
+    kind.__name__.replace("_", " "): kind
+    for kind in (letter, scribble, noise, gradient, ruled, two_digits)
+}
+
+
+def pictures(name: str, count: int = PICTURES, seed: int = 3) -> Iterator[Image.Image]:
+    """Draw so many pictures of a kind."""
+    random = np.random.default_rng(seed)
+    digits = load_mnist(size=28, scaling="unit").test.images[:, 0].numpy()
+    return (KINDS[name](digits, random) for _ in range(count))
+
+
+def doubted(some: Iterator[Image.Image], trained: Trained) -> int:
+    """Return how many of the pictures are refused, or their reading is in doubt."""
+    return sum(_is_doubted(picture, trained) for picture in some)
+
+
+def _is_doubted(picture: Image.Image, trained: Trained) -> bool:
+    try:
+        return predict(picture, trained).doubt is not None
+    except ValueError:  # there is nothing in it, or several
+        return True
+
+
+def doubted_digits(trained: Trained) -> float:
+    """Return the share of MNIST's test digits whose reading is in doubt."""
+    result = evaluate(trained.model, load_mnist(for_=trained.model).test)
+    return float((-result.scores.amax(dim=1) > trained.penalty_limit).double().mean())
+
+
+def main() -> None:
+    """Print the table."""
+    networks = [load_trained(name) for name in NETWORKS]
+    test = load_mnist(size=28, scaling="unit").test.images[:DIGITS, 0].numpy()
+    print(f"{'% refused or in doubt':30s}", *(f"{name:>12s}" for name in NETWORKS))
+    for name in KINDS:
+        shares = (doubted(pictures(name), trained) / PICTURES for trained in networks)
+        print(f"{name:30s}", *(f"{share:12.1%}" for share in shares), flush=True)
+    print(f"{'digits of MNIST':30s}", *(f"{doubted_digits(trained):12.1%}" for trained in networks))
+    counts = [sum(doubted(drawn(scene, test), trained) for scene in SCENES) for trained in networks]
+    shares = (count / (DIGITS * len(SCENES)) for count in counts)
+    print(f"{'digits in scenes':30s}", *(f"{share:12.1%}" for share in shares))
+
+
+if __name__ == "__main__":
+    main()
