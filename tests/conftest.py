@@ -45,6 +45,7 @@ SLOW = {
     "test_printed_recipe",
     "test_reading_aids",
     "test_rivals",
+    "test_rubbish",
     "test_search",
     "test_sharing",
     "test_speed",
