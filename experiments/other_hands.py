@@ -37,7 +37,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hands.further import trained_further
+from hands.further import J, trained_further
 from hands.passes import STEPS, Passes, write_anew
 from hands.redrawing import HAND, PEN, Hand, Pen
 from hands.rubbish import rubbish
@@ -244,7 +244,7 @@ def keep(model: LeNet5, row: dict[str, object], folder: Path) -> None:
     if all(row[column] == value for column, value in which.items()):
         errors, size = row["mnist_errors"], row["mnist_size"]
         known = {"row": "LeNet-5 [hands]", "recipe": "modern"}
-        known |= {"test_errors": errors, "test_size": size}
+        known |= {"test_errors": errors, "test_size": size, "rubbish_penalty": J}
         save_weights(model, folder / name, {k: str(v) for k, v in {**known, **row}.items()})
 
 

@@ -141,7 +141,7 @@ def predict(
         return Prediction(digit, "output", tuple(scores.tolist()), classes)
     if not isinstance(criterion, DiscriminativeLoss):
         return Prediction(digit, "probability", tuple(scores.softmax(dim=0).tolist()), classes)
-    rubbish = scores.new_tensor([-criterion.j])
+    rubbish = scores.new_tensor([-trained.rubbish_penalty])
     shares = torch.cat([scores, rubbish]).softmax(dim=0)[:-1]  # eq. 9
     penalty = -float(scores.max())
     doubt = _doubt(penalty, trained.penalty_limit)

@@ -7,12 +7,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._checks import check_finite, check_one_of
+from .._checks import check_finite, check_one_of, check_positive
 from .._devices import on_cpu
 from .._files import ASSETS
 from .._inputs import InputForm
 from ..data.idx import CLASSES, DIGITS
 from ..models.base import WEIGHTS, LeNet
+from ..models.criteria import RUBBISH
 from ..models.networks import MODELS
 from ..models.weights import load_weights, read_metadata
 
@@ -43,8 +44,8 @@ class Trained:
         The network; ``model.input`` says what its images must be like.
     notes
         What is kept with the weights: the model's name, data, scaling, and more; ``classes``, where
-        it is there, has the names of the classes as a list in JSON, and ``penalty_limit`` what
-        `penalty_limit` found.
+        it is there, has the names of the classes as a list in JSON, ``penalty_limit`` what
+        `penalty_limit` found, and ``rubbish_penalty`` the j of eq. 9 where it was another than 1.
     """
 
     name: str
@@ -62,6 +63,11 @@ class Trained:
         """The penalty above which an answer is in doubt; None where it is not known."""
         kept = self.notes.get("penalty_limit")
         return None if kept is None else float(kept)
+
+    @property
+    def rubbish_penalty(self) -> float:
+        """The constant penalty j of the class "rubbish" in eq. 9, with which it was trained."""
+        return float(self.notes.get("rubbish_penalty", RUBBISH))
 
 
 @on_cpu
@@ -100,6 +106,7 @@ def load_trained(weights: str | os.PathLike[str]) -> Trained:
         check_finite("background", background)
         check_finite("ink", ink)
         check_finite("penalty_limit", float(notes.get("penalty_limit", 0)))
+        check_positive("rubbish_penalty", float(notes.get("rubbish_penalty", RUBBISH)))
         digit = int(notes.get("digit", min(MODELS[notes["model"]].size, 28)))
         _check_classes(notes)
     except ValueError as error:

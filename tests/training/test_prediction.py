@@ -130,6 +130,16 @@ def test_a_prediction_tells_the_digit_and_the_next_best():
     assert str(far) == told
 
 
+def test_probabilities_are_of_eq_9_with_the_noted_penalty_of_rubbish(pictures, tmp_path):
+    model, picture = LeNet5.from_pretrained("dist"), pictures[0][0]
+    notes = {**NOTES, "model": "lenet5", "rubbish_penalty": "2.5"}
+    save_weights(model, tmp_path / "some", notes)
+    found, usual = predict(picture, tmp_path / "some"), predict(picture, "lenet5-dist")
+    assert found.penalty == usual.penalty
+    best, rest = (np.array(one.scores) / (1 - sum(one.scores)) for one in (found, usual))
+    np.testing.assert_allclose(best / rest, np.exp(2.5 - 1), rtol=1e-5)
+
+
 # --- Doubt ---------------------------------------------------------------------------------------
 
 
@@ -202,6 +212,7 @@ def test_without_penalties_there_is_no_doubt(pictures):
         ({"model": "lenet5"}, "does not fit this LeNet5"),
         ({"row": "LeNet-5"}, "does not fit this LeNet5"),
         ({"penalty_limit": "nan"}, "notes that cannot be right: penalty_limit must be a finite"),
+        ({"rubbish_penalty": "0"}, "that cannot be right: rubbish_penalty must be positive"),
         ({"data": "letters"}, "notes that cannot be right: data must be one of 'mnist', "),
         ({"classes": "5"}, "notes that cannot be right: classes must be a list of names, got '5'"),
         ({"classes": "[1]"}, "classes must be a list of names"),
