@@ -80,7 +80,7 @@ def test_the_hidden_layer_has_the_printed_connections() -> None:
 
 
 def test_variants_of_a_seed_share_their_first_weights() -> None:
-    first, second = (digits_of_1989.build(VARIANTS[v], 3) for v in ("constant", "published, MNIST"))
+    first, second = (digits_of_1989.build(VARIANTS[v], 3) for v in ("constant", "published"))
     assert all(
         torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True)
     )
