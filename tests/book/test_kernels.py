@@ -108,7 +108,7 @@ def started(case):
     return LeNet5(**case.parts, initialize=initialize_like_lush)
 
 
-def learned_in(page, case, digits):
+def learned_in(page, case, digits, count=None):
     order = torch.randperm(len(digits), generator=torch.Generator().manual_seed(0))  # as in fit
     given = {
         "settings": {"network": case.network, "rates": [RATE], **case.told},
@@ -116,7 +116,7 @@ def learned_in(page, case, digits):
         "labels": in_base64(digits.labels.byte().numpy()),
         "weights": in_base64(row_of(started(case).parameters()).numpy()),
         "order": order.tolist(),
-        "count": len(digits),
+        "count": count or len(digits),
     }
     told = page.evaluate(LEARN, given)
     numbers = {name: torch.tensor(floats_of(told[name])) for name in ("weights", "curvature")}
@@ -142,6 +142,22 @@ def learned_in_python(case, digits):
         schedule=None, criterion=criterion, progress=False, device="cpu",
     )  # fmt: skip
     return row_of(model.parameters()), history.epochs["train_loss"].item(), curvature
+
+
+def test_the_curvature_is_measured_again_where_that_is_asked_for(page, digits):
+    few = digits[:60]
+    weights = learned_in(page, Case(), few, count=40)["weights"]
+    found = learned_in(page, Case(told={"again": 40}), few, count=41)
+    model = LeNet5()
+    nn.utils.vector_to_parameters(weights, model.parameters())
+    model.double()
+    expected = diagonal_curvature(model, few.images.double(), few.labels, model.criterion)
+    torch.testing.assert_close(
+        found["curvature"], row_of(expected.values()).float(), atol=1e-6, rtol=1e-4
+    )
+    once = learned_in(page, Case(), few, count=41)
+    assert not torch.equal(once["curvature"], found["curvature"])
+    assert not torch.equal(once["weights"], found["weights"])
 
 
 @pytest.mark.filterwarnings("ignore::lenet_utils.TrainingWarning")  # so few images teach little

@@ -1,8 +1,12 @@
 """The training panel in a real browser: it learns, shows how, and its weights are Python's."""
 
 import base64
+import json
 import re
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,11 +21,24 @@ from browsing import (
     watched_page,
 )
 from building import HTML, ROOT, build, start_book
+from PIL import Image
 from playground import training_digits
 from torch import nn
 
-from lenet_utils import C3_TABLE, LeNet1, LeNet5, evaluate, load_mnist, load_weights, save_weights
+import lenet_utils.__main__ as command_line
+from lenet_utils import (
+    C3_TABLE,
+    LeNet1,
+    LeNet5,
+    evaluate,
+    load_mnist,
+    load_weights,
+    prepare_digit,
+    save_weights,
+    scale,
+)
 from lenet_utils.models import read_metadata
+from lenet_utils.training import load_trained
 
 PAGE = """# A page
 
@@ -61,8 +78,10 @@ def open_page(browser, book):
     """A function that opens the page from its file, and watches what goes wrong on it."""
     opened = []
 
-    def open_it(lost=None, name="intro", **options):
+    def open_it(lost=None, name="intro", clock=False, **options):
         page = watched_page(browser, **options)
+        if clock:
+            page.clock.install()
         page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
         if lost:
@@ -157,6 +176,23 @@ def test_it_learns_and_python_takes_its_weights(page, judges, tmp_path):
     assert page.get_by_text(f"misreads {test.errors} of 1,000 test digits after 3,000").count() == 1
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_the_seed_it_soon_reads_nine_in_ten(page, seed):
+    wish(page, seed=str(seed))
+    learn(page, 3_000)
+    assert page.evaluate(f"{PANEL}.learners[0].errors.at(-1)")["y"] < 10
+
+
+@pytest.mark.long
+def test_it_has_few_errors_after_forty_thousand_images(page):
+    """Four passes over the page's digits by the settings that are offered."""
+    learn(page, 40_000)
+    course = page.evaluate(f"{PANEL}.learners[0].errors")
+    assert course[-1]["x"] == 40_000
+    assert course[-1]["y"] < 3
+
+
 def test_one_seed_makes_one_network(page):
     learn(page, 200)
     first = weights(page)
@@ -186,6 +222,53 @@ def test_run_pause_and_counted_images(page):
     assert page.locator(".lenet-panel > .lenet-spoken").inner_text().startswith(f"{seen:,} images")
     press(page, "Start anew")
     assert page.evaluate(f"{PANEL}.learners[0].seen") == 0
+
+
+CALM = 10_000  # milliseconds between two sentences
+# What a screen reader is told: each new text of the places that speak.
+LISTEN = """() => {
+    self.said = [];
+    const note = (changes) => changes.forEach(({ target }) => {
+        const place = target.parentElement?.closest("[role=status]") ?? target;
+        if (place.getAttribute("aria-live") !== "off" && place.textContent)
+            said.push(place.textContent);
+    });
+    const watcher = new MutationObserver(note);
+    const what = { childList: true, characterData: true, subtree: true };
+    for (const place of document.querySelectorAll("[data-panel=train] [role=status]"))
+        watcher.observe(place, what);
+}"""
+
+
+def test_it_speaks_at_a_calm_rate_and_not_when_it_stands(open_page):
+    """By a clock that stands while images are learned, and goes on when it is told."""
+    page = open_page(clock=True)
+    learn(page, 1)  # the digits are there
+    page.clock.pause_at(page.evaluate("Date.now()") + 60_000)
+    page.evaluate(LISTEN)
+
+    def said():
+        return page.evaluate("self.said.splice(0)")
+
+    press(page, "Run")
+    page.wait_for_function(f"{PANEL}.learners[0].errors.length > 3")  # 1,500 images
+    assert len(said()) <= 1
+    for _ in range(3):
+        page.clock.fast_forward(CALM)
+        seen = page.evaluate(f"{PANEL}.learners[0].seen")
+        page.wait_for_function(f"(seen) => {PANEL}.learners[0].seen > seen + 700", arg=seen)
+        (sentence,) = said()
+        assert re.search(
+            r"images seen.* Loss [\d.]+\. .* of 1,000 misread\..* is read as", sentence
+        )
+    press(page, "Pause")
+    page.wait_for_function(f"!{PANEL}.learners[0].running")
+    status = page.locator("[data-panel=train] .lenet-status").first
+    assert status.get_attribute("aria-live") == "polite"
+    *_, last = said()
+    assert last.startswith(f"{page.evaluate(f'{PANEL}.learners[0].seen'):,} images seen")
+    page.clock.run_for(3 * CALM)
+    assert [text for text in said() if "images seen" in text] == []
 
 
 # --- The digits ----------------------------------------------------------------------------------
@@ -268,10 +351,12 @@ def test_settings_reach_the_training(page):
     assert page.evaluate(f"{network}.layers[2].squash.name") == "relu"
     choices = page.evaluate(f"lenet.trainerChoices({PANEL}.wishes[0])")
     assert choices["optimizer"] == "plain"
+    assert choices["again"] == 1000
     assert choices["rates"][2] == pytest.approx(0.4 * choices["rates"][0])
-    wish(page, falls="never", equation="8", rate="0.0003")
+    wish(page, falls="never", equation="8", rate="0.0003", again="")
     choices = page.evaluate(f"lenet.trainerChoices({PANEL}.wishes[0])")
     assert choices["rates"] == [0.0003]
+    assert choices["again"] is None
     assert choices["criterion"]["equation"] == 8
     learn(page, 100)
 
@@ -335,6 +420,12 @@ def test_two_side_by_side_differ_by_the_change_alone(page):
     assert not np.array_equal(weights(page, 0), weights(page, 1))
     assert page.evaluate(f"{PANEL}.learners.map((l) => l.wishes.equation)") == ["9", "8"]
     assert page.locator(".lenet-curve .is-b").count() == 2
+    one, other = (place.bounding_box() for place in page.locator(".lenet-answer").all())
+    assert one["y"] + one["height"] <= other["y"]  # one below the other
+    ends = page.locator(".lenet-axes").evaluate_all(
+        "(axes) => axes.map((axis) => [...axis.querySelectorAll('text')].at(-2).textContent)"
+    )
+    assert ends == ["1,000", "1,000"]
 
 
 # --- Drawing, and one image's way ----------------------------------------------------------------
@@ -365,6 +456,8 @@ def test_one_image_goes_there_and_back(open_page):
     titles = []
     for _ in range(22):
         titles.append(page.locator(".lenet-watch .lenet-inspector-title").inner_text())
+        for table in page.locator(".lenet-numbers").all():  # nothing has to be scrolled
+            assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
         if len(titles) < 22:
             press(page, "Next")
     assert [title.partition(": ")[0] for title in titles] == [f"{i} of 22" for i in range(1, 23)]
@@ -427,6 +520,8 @@ def test_what_does_not_fit_is_refused_with_pythons_sentence(page, tmp_path, monk
         page.get_by_text(name).wait_for()
         assert refusal(page) == str(refused.value)
     assert np.array_equal(weights(page), before)
+    press(page, "Start anew")
+    assert not page.get_by_text("scribble.safetensors").is_visible()  # it is of no interest now
 
 
 def test_the_playground_takes_weights_too(open_page, tmp_path):
@@ -469,6 +564,78 @@ def test_a_file_can_be_dropped(page, tmp_path):
     assert page.evaluate(DROP, [file.name, base64.b64encode(file.read_bytes()).decode()])
     page.get_by_text("dropped.safetensors is in use here").wait_for()
     assert page.get_by_text("Nothing is uploaded").is_visible()
+
+
+# --- The same answers in Python ------------------------------------------------------------------
+
+SEVEN = [{"x": 70, "y": 60}, {"x": 200, "y": 60}, {"x": 130, "y": 230}]
+DRAW = f"""(points) => {{
+    const {{ drawing }} = {PANEL};
+    drawing.clear();
+    drawing.begin(points[0]);
+    for (const point of points.slice(1)) drawing.extend(point);
+    drawing.lift();
+    drawing.changed();
+    const {{ field, outputs }} = {PANEL}.read();
+    const [ink, penalties] = [drawing.sheet.ink, outputs.at(-1).values];
+    return [[...ink], [...field], [...penalties]];
+}}"""
+
+
+def test_python_reads_a_picture_as_the_page_that_kept_the_weights(page, tmp_path):
+    learn(page, 500)
+    ink, field, penalties = map(np.array, page.evaluate(DRAW, SEVEN))
+    answer = int(penalties.argmin())
+    page.get_by_text(f"The network reads a {answer} (penalty {penalties[answer]:.1f},").wait_for()
+    with page.expect_download() as download:
+        press(page, "Keep the weights")
+    weights, picture = tmp_path / "kept.safetensors", tmp_path / "picture.png"
+    download.value.save_as(weights)
+    Image.fromarray((255 - ink.reshape(280, 280)).astype(np.uint8)).save(picture)
+
+    np.testing.assert_array_equal(prepare_digit(picture).flatten(), field)
+    model = LeNet5()
+    load_weights(model, weights)
+    with torch.inference_mode():
+        scores = model(scale(prepare_digit(picture)[None], *model.input))[0]
+    np.testing.assert_allclose(-scores, penalties, rtol=0, atol=1e-3)
+
+    command = [sys.executable, "-m", "lenet_utils", "predict", "--weights", weights, "--json"]
+    told = subprocess.run([*command, picture], check=True, capture_output=True, text=True)
+    (result,) = json.loads(told.stdout)["results"]
+    assert result["digit"] == answer
+    assert result["penalty"] == pytest.approx(penalties[answer], abs=1e-3)
+
+
+READ = f"""(texts) => texts.map((text) => {{
+    const {{ network }} = {PANEL}.learners[0];
+    const outputs = lenet.run(network, lenet.networkInput(network, lenet.bytes(text)));
+    return [...outputs.at(-1).values];
+}})"""
+
+
+def test_the_page_reads_digits_as_python_that_trained_the_weights(page, tmp_path, monkeypatch):
+    mnist = load_mnist(for_=LeNet5())
+    few = replace(mnist, train=mnist.train[:1_000], validation=mnist.validation[:200])
+    monkeypatch.setattr("lenet_utils.data.load_mnist", lambda *_, **__: few)
+    options = ["--epochs", "2", "--batch-size", "20", "--device", "cpu", "--out", str(tmp_path)]
+    assert command_line.main(["train", *options]) == 0
+    file = tmp_path / "weights.safetensors"
+    assert page.evaluate(DROP, ["mine.safetensors", base64.b64encode(file.read_bytes()).decode()])
+    page.get_by_text("mine.safetensors is in use here").wait_for()
+
+    trained = load_trained(file)
+    images = mnist.test.images[:50]
+    pixels = [((image[0, 2:-2, 2:-2] + 0.1) * 200).round().byte().numpy() for image in images]
+    found = page.evaluate(READ, [base64.b64encode(some.tobytes()).decode() for some in pixels])
+    with torch.inference_mode():
+        expected = -trained.model(images)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+    assert (np.argmin(found, axis=1) == mnist.test.labels[:50].numpy()).mean() > 0.5  # it learned
+    assert page.evaluate(f"{PANEL}.learners[0].network.limit") == pytest.approx(
+        trained.penalty_limit
+    )
+    learn(page, 100)  # and goes on from there
 
 
 # --- For everyone --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from browsing import DESK, PATIENCE, without
 __all__ = ["Engine", "firefox", "webkit"]
 
 SECONDS = PATIENCE / 1000
+FIREFOXES = ("firefox-esr", "firefox")
 
 
 class Engine(ABC):
@@ -135,7 +136,10 @@ class WebKit(Engine):
 @contextmanager
 def firefox(folder: Path, **preferences: bool) -> Iterator[Engine]:
     """Start a Firefox with a new profile in ``folder``; without one, skip or fail."""
-    program = os.environ.get("FIREFOX") or shutil.which("firefox-esr") or shutil.which("firefox")
+    named = os.environ.get("FIREFOX")
+    program = next(filter(None, map(shutil.which, [named] if named else FIREFOXES)), None)
+    if named and not program:
+        raise ValueError(f"FIREFOX={named} is no program that can be run")
     if not program:
         without("no Firefox found: install it (Debian: apt install firefox-esr), or set FIREFOX")
     lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in preferences.items())

@@ -149,9 +149,10 @@
     };
   }
 
-  /* A number with a true minus sign, not a hyphen. */
+  /* A number with a true minus sign, not a hyphen, and none before a zero. */
   function number(value, decimals) {
-    return value.toFixed(decimals).replace("-", "−");
+    const text = value.toFixed(decimals);
+    return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
   }
 
   Object.assign(lenet, {

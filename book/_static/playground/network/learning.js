@@ -17,8 +17,9 @@
       if (!["sdlm", "plain"].includes(optimizer)) {
         throw new Error(`optimizer must be sdlm or plain, got ${optimizer}`);
       }
-      const defaults = { mu: 0.02, rates: [0.0001], every: 500, criterion: { equation: 9, j: 1 } };
-      Object.assign(this, { ...defaults, ...settings, optimizer });
+      const defaults = { mu: 0.02, rates: [0.0001], again: null, every: 500 };
+      const criterion = { equation: 9, j: 1 };
+      Object.assign(this, { ...defaults, criterion, ...settings, optimizer });
       this.network = lenet.newNetwork(network);
       this.plan = lenet.planOf(this.network, true);
       if (weights) lenet.setWeights(this.network, weights);
@@ -61,7 +62,8 @@
     *working() {
       while (true) {
         if (this.busy === "judging") yield* this.judging();
-        if (this.stale || this.seen % this.order.length === 0) yield* this.beginning();
+        const isBegun = this.seen % this.order.length === 0 || this.seen === this.again;
+        if (this.stale || isBegun) yield* this.beginning();
         this.step();
         const due = this.judged && this.seen % this.every === 0;
         if (due) this.busy = "judging";

@@ -11,10 +11,11 @@
   /* A training of a new LeNet-5, of which `report` is told.
 
      `settings`: the `network`, as for lenet.newNetwork; `criterion`, {equation: 8} or {equation: 9, j};
-     `optimizer`, "sdlm" or "plain"; `mu`; `rates`, the global rate of each pass, the last for all
-     later ones; `digits` to learn from and, perhaps, `judged`, {pixels, labels}, MNIST's bytes; how
-     many images lie between two judgements, `every`; the `seed` of the order, or the `order` itself;
-     and the `weights` to begin with, in place of new ones. */
+     `optimizer`, "sdlm" or "plain"; `mu`; after how many images the curvature is measured `again`, as
+     it is before each pass; `rates`, the global rate of each pass, the last for all later ones;
+     `digits` to learn from and, perhaps, `judged`, {pixels, labels}, MNIST's bytes; how many images
+     lie between two judgements, `every`; the `seed` of the order, or the `order` itself; and the
+     `weights` to begin with, in place of new ones. */
   class Trainer {
     constructor({ report, ...settings }) {
       this.worker = lenet.startWorker(listen);

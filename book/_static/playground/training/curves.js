@@ -35,10 +35,10 @@
       this.picture.setAttribute("aria-label", `${this.title}: ${text}`);
     }
 
-    /* Draw lines of points {x, y}, x being images seen. */
-    update(lines) {
+    /* Draw lines of points {x, y}, x being images seen, of which there have been `seen`. */
+    update(lines, seen = 0) {
       const points = lines.flat();
-      const span = niceAbove(Math.max(FIRST_SPAN, ...points.map(({ x }) => x)));
+      const span = niceAbove(Math.max(FIRST_SPAN, seen));
       const ticks = this.isLog ? this.ticks : linearTicks(Math.max(0, ...points.map(({ y }) => y)));
       const across = (x) => EDGE.left + (x / span) * (WIDTH - EDGE.left - EDGE.right);
       const height = this.heightOf(ticks);

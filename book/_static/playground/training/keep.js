@@ -55,6 +55,12 @@
       );
     }
 
+    /* What was said was of a training that is no more. */
+    forget() {
+      lenet.write(this.status, "");
+      this.bring.say("");
+    }
+
     keep() {
       for (const learner of this.learners()) {
         const { name, network, seen, wishes } = learner;

@@ -99,6 +99,7 @@
     /* Begin anew as wished, or with the `network` of a file. */
     begin(network) {
       this.watching.hide();
+      this.keeping.forget();
       this.isPending = false;
       if (network) Object.assign(this.wishes[0], lenet.wishesLike(network));
       this.form.show(this.form.wishes);
@@ -177,8 +178,13 @@
 
     draw() {
       const active = this.active();
-      this.errors.update(active.map((learner) => learner.errors));
-      this.losses.update(active.map((learner) => learner.losses));
+      const most = Math.max(...active.map(({ seen }) => seen)); // both curves have one axis
+      for (const name of ["errors", "losses"]) {
+        this[name].update(
+          active.map((learner) => learner[name]),
+          most,
+        );
+      }
       const say = (curve, name) => curve.say(active.map((learner) => lastOf(learner, name)).join("; "));
       say(this.errors, "errors");
       say(this.losses, "losses");

@@ -14,10 +14,13 @@
   /* By group: each setting's key, its name, and its choices, or null for a number. The groups are
      named as in the page's list, which says what each of them is about. */
   const GROUPS = {
-    Steps: [["steps", "Steps by", { sdlm: "SDLM", plain: "plain gradient descent" }]],
+    Steps: [
+      ["steps", "Steps by", { sdlm: "SDLM", plain: "plain gradient descent" }],
+      ["again", "Curvature measured", { "": "once a pass", 1000: "also at 1,000" }],
+    ],
     Rate: [
       ["rate", "Rate of the first pass", null],
-      ["falls", "In later passes it", { published: "falls as published", never: "stays" }],
+      ["falls", "Of later passes", { published: "as published", never: "the same" }],
     ],
     Start: [
       ["start", "First weights within", { lush: "±1/√F", published: "±2.4/F" }],
@@ -46,7 +49,8 @@
   /* What holds until the reader changes it: the book's reconstruction of 1998. */
   function firstWishes() {
     return {
-      ...{ steps: "sdlm", rate: OFFERED_RATES.sdlm, falls: "published", start: "lush", seed: 1998 },
+      ...{ steps: "sdlm", again: "1000", rate: OFFERED_RATES.sdlm, falls: "published" },
+      ...{ start: "lush", seed: 1998 },
       ...{ table: "published", own: lenet.published.table.map((row) => [...row]), squash: "tanh" },
       ...{ codes: "bitmaps", equation: "9", j: 1 },
       ...{ leftOut: "", swapped: "", partner: "", wrong: "", noise: "" },
@@ -79,11 +83,12 @@
 
   /* The choices of lenet.Trainer, the digits apart. */
   function trainerChoices(wishes) {
-    const { equation, j, steps, rate, falls, seed } = wishes;
+    const { equation, j, steps, again, rate, falls, seed } = wishes;
     return {
       network: networkChoices(wishes),
       criterion: { equation: Number(equation), j },
       optimizer: steps,
+      again: again === "" ? null : Number(again),
       rates: falls === "published" ? falling(rate) : [rate],
       seed,
     };

@@ -142,7 +142,7 @@
     const [least, most] = [Math.min(...some), Math.max(...some)].map((rate) => rate.toPrecision(2));
     return {
       title: `Each weight’s step: ${layer.name}`,
-      text: `Taken off its ${(to - from).toLocaleString("en")} numbers; the largest step is ${size(steps.subarray(from, to))}. Their own rates reach from ${least} to ${most}.`,
+      text: `This is taken off its ${(to - from).toLocaleString("en")} numbers; the largest step is ${size(steps.subarray(from, to))}. Their own rates reach from ${least} to ${most}.`,
       pictures: () =>
         own.map((tensor) => {
           const taken = steps.subarray(tensor.from, tensor.from + tensor.values.length);
