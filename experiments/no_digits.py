@@ -2,20 +2,25 @@
 
     python experiments/no_digits.py
 
-prints how many of 200 pictures of each kind are refused or in doubt, by the LeNet-5 that travel
-with the package, and how many digits are: those of MNIST's test set, and of the scenes.
+counts of 200 pictures of each kind how many are refused or in doubt, by two LeNet-5 that travel
+with the package, and how many digits are: those of MNIST's test set, and some in the scenes. It
+prints the shares, and writes the counts to lenet_utils/assets/results/no_digits.csv.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from photographs import Array, Random, mixed, rules, slanting, taken, written
 from PIL import Image, ImageDraw, ImageFont
+from recording import RESULTS, provenance
 from scenes import SCENES, drawn
 
 from lenet_utils import evaluate, load_mnist, predict
+from lenet_utils._files import atomic_path
 from lenet_utils.training import Trained, load_trained
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "LETTERS",
     "NETWORKS",
     "PICTURES",
+    "counted",
     "doubted",
     "doubted_digits",
     "main",
@@ -103,18 +109,30 @@ def doubted_digits(trained: Trained) -> float:
     return float((-result.scores.amax(dim=1) > trained.penalty_limit).double().mean())
 
 
-def main() -> None:
-    """Print the table."""
-    networks = [load_trained(name) for name in NETWORKS]
-    test = load_mnist(size=28, scaling="unit").test.images[:DIGITS, 0].numpy()
-    print(f"{'% refused or in doubt':30s}", *(f"{name:>12s}" for name in NETWORKS))
-    for name in KINDS:
-        shares = (doubted(pictures(name), trained) / PICTURES for trained in networks)
-        print(f"{name:30s}", *(f"{share:12.1%}" for share in shares), flush=True)
-    print(f"{'digits of MNIST':30s}", *(f"{doubted_digits(trained):12.1%}" for trained in networks))
-    counts = [sum(doubted(drawn(scene, test), trained) for scene in SCENES) for trained in networks]
-    shares = (count / (DIGITS * len(SCENES)) for count in counts)
-    print(f"{'digits in scenes':30s}", *(f"{share:12.1%}" for share in shares))
+def counted(trained: Trained) -> Iterator[dict[str, object]]:
+    """Count what is refused or in doubt, of each kind and of digits."""
+    digits = load_mnist(for_=trained.model).test
+    of_digits = round(len(digits) * doubted_digits(trained))
+    few = load_mnist(size=28, scaling="unit").test.images[:DIGITS, 0].numpy()
+    in_scenes = sum(doubted(drawn(scene, few), trained) for scene in SCENES)
+    for kind in KINDS:
+        yield {"kind": kind, "pictures": PICTURES, "doubted": doubted(pictures(kind), trained)}
+    yield {"kind": "digit of MNIST", "pictures": len(digits), "doubted": of_digits}
+    yield {"kind": "digit in a scene", "pictures": DIGITS * len(SCENES), "doubted": in_scenes}
+
+
+def main(out: Path = RESULTS / "no_digits.csv") -> None:
+    """Count anew, print the shares, and write the rows."""
+    origin = provenance()
+    rows = pd.DataFrame(
+        {"network": name, **row, **origin}
+        for name in NETWORKS
+        for row in counted(load_trained(name))
+    )
+    with atomic_path(out) as temporary:
+        rows.to_csv(temporary, index=False)
+    rows["%"] = 100 * rows["doubted"] / rows["pictures"]
+    print(rows.pivot(index="kind", columns="network", values="%").round(1).to_string())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ widths      before that, strokes made wider or narrower
 hands       and half of the digits of every pass drawn anew: followed as strokes, given marks of
             other hands, drawn by another pen (`hands/`)
 averaged    the shipped network of distorted digits goes on as in "hands", in batches and by AdamW;
-            one image in four is no digit, but rubbish made from MNIST's digits and from chance
+            one image in six is no digit, but rubbish made from MNIST's digits and from chance
             (`hands/rubbish.py`), and is taught as that. Then each weight is averaged with what it
             was before
 
@@ -67,7 +67,7 @@ __all__ = ["AVERAGED", "KEPT", "in_doubt", "main", "plan", "run", "trained"]
 
 AVERAGED = "averaged"
 RATE, PASSES = 0.0002, 6  # of a new network
-RATE_ON, PASSES_ON = 0.003, 8  # of AdamW, for the one that has learned before
+RATE_ON, PASSES_ON = 0.003, 5  # of AdamW, for the one that has learned before
 CHOSEN_BY = 5_000  # things that are no digit
 POOL = 100_000  # things that are no digit; how each is drawn is new in each pass
 KEPT = {"step": AVERAGED, "seed": 0}, "lenet5-hands.safetensors"

@@ -56,8 +56,9 @@ class LeNet(nn.Sequential):
             "plain": from the training digits alone. LeNet-1's are of 16x16 pixels, framed to 28x28,
             as in LeCun et al. 1998, preprint p. 13. "dist", for LeNet-5: from distorted digits,
             each time others. "hands", for LeNet-5: "dist" went on to learn from digits drawn anew
-            as other people might write them (``experiments/other_hands.py``), and reads those of
-            other sets with fewer errors, MNIST's with more.
+            as other people might write them, and from rubbish, the class of eq. 9
+            (``experiments/other_hands.py``). It reads digits of other sets with fewer errors,
+            MNIST's with more, and doubts more of what is no digit.
 
         Raises
         ------

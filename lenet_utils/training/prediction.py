@@ -1,8 +1,8 @@
 """Naming what a picture shows, with weights of one's own or those that travel with the package.
 
 The latter are "lenet1", "lenet5", "lenet5-dist", which has learned from distorted digits and makes
-the fewest errors on MNIST, and "lenet5-hands", which makes the fewest on digits of other people:
-see `LeNet.from_pretrained`.
+the fewest errors on MNIST, and "lenet5-hands", which makes the fewest on digits of other people and
+doubts most of what is no digit: see `LeNet.from_pretrained`.
 """
 
 from __future__ import annotations
