@@ -448,6 +448,12 @@ def test_a_digit_is_read_while_it_learns(page):
     page.wait_for_function(f"!{PANEL}.learners[0].running")
 
 
+INSIDE = """(box) => {
+    const right = (part) => part.getBoundingClientRect().right;
+    return right(box) <= right(box.closest(".lenet-panel"));
+}"""
+
+
 def test_one_image_goes_there_and_back(open_page):
     page = open_page(reduced_motion="reduce")
     press(page, "Watch one image")
@@ -456,8 +462,9 @@ def test_one_image_goes_there_and_back(open_page):
     titles = []
     for _ in range(22):
         titles.append(page.locator(".lenet-watch .lenet-inspector-title").inner_text())
-        for table in page.locator(".lenet-numbers").all():  # nothing has to be scrolled
+        for table in page.locator(".lenet-numbers").all():  # seen as a whole
             assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+            assert table.evaluate(INSIDE)
         if len(titles) < 22:
             press(page, "Next")
     assert [title.partition(": ")[0] for title in titles] == [f"{i} of 22" for i in range(1, 23)]
@@ -653,6 +660,17 @@ def test_the_keyboard_does_it_all(page):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     page.wait_for_function(DONE, arg=seen + 1)
+
+
+def test_a_phone_shows_whole_sentences_beside_a_wide_table(open_page):
+    page = open_page(viewport=PHONE, reduced_motion="reduce")
+    press(page, "Watch one image")
+    page.get_by_text("1 of 22").wait_for()
+    for _ in range(8):
+        press(page, "Next")
+    assert page.locator(".lenet-numbers").is_visible()
+    for part in (".lenet-numbers", ".lenet-watch [role=status] p >> nth=1"):
+        assert page.locator(part).evaluate(INSIDE)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

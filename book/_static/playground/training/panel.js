@@ -248,7 +248,8 @@
     if (failed) return `${whose}The training stopped: ${failed}`;
     const { judged, loss } = learner.latest();
     const speed = learner.speed();
-    const parts = [`${whose}${seen.toLocaleString("en")} images seen`];
+    const images = seen === 1 ? "image" : "images";
+    const parts = [`${whose}${seen.toLocaleString("en")} ${images} seen`];
     if (seen > 0) parts.push(`${lenet.number(learner.passes(), 2)} passes`);
     if (rate) parts.push(`rate ${Number(rate.toPrecision(3))}`);
     if (speed !== null) parts.push(`${Math.round(speed).toLocaleString("en")} images a second`);
