@@ -205,7 +205,7 @@ def test_formulas_fit_their_line_and_keep_their_punctuation(browser, size):
 FREE = """() => [...document.querySelectorAll("article span.math > math")]
     .filter((formula) => formula.querySelector("msqrt") && formula.checkVisibility())
     .map((formula) => {
-        const parts = [...formula.querySelectorAll("mrow *, msqrt")];
+        const parts = [...formula.querySelectorAll("mi, mn, mo")];
         const ends = parts.map((part) => part.getBoundingClientRect().right);
         return formula.getBoundingClientRect().right - Math.max(...ends);
     })"""
@@ -219,5 +219,5 @@ def test_a_root_takes_no_more_room_than_it_fills(browser):
         if page.locator("article span.math > math msqrt").count():
             page.evaluate("() => document.fonts.ready")
             free = page.evaluate(FREE)
-            assert max(free, default=0) < 2, path
+            assert max(free, default=0) < 3, path  # pixels
     page.close()
