@@ -156,7 +156,8 @@ def penalty_limit(model: LeNet, digits: Digits) -> float:
     model
         A network with RBF units.
     digits
-        Validation digits, from which it has not learned.
+        Validation digits. Of those that it has learned from, as with the limits in the package,
+        the penalties are smaller, and so is the limit: more of the answers are in doubt.
 
     Raises
     ------
