@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from hands.strokes import thin
@@ -11,13 +12,16 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 __all__ = [
-    *("PAPER", "PEN", "band", "crumpled", "dark_corners", "fold", "mixed", "placed", "resized"),
-    *("rules", "shadow", "slanting", "taken", "two_shadows", "written"),
+    *("PAPER", "PEN", "WOOD", "Array", "H", "Light", "Random", "W", "band", "crumpled"),
+    *("dark_corners", "fold", "mixed", "photo", "placed", "resized", "rules", "shadow"),
+    *("slanting", "taken", "two_shadows", "wood", "written"),
 ]
 
-PAPER, PEN = (225, 222, 215), (50, 52, 60)
+H, W = 480, 640
+PAPER, PEN, WOOD = (225, 222, 215), (50, 52, 60), (110, 80, 55)
 Array = NDArray[np.floating]
 Random = np.random.Generator
+Light = Callable[[tuple[int, int], Random], Array]
 
 
 # --- Ink -----------------------------------------------------------------------------------------
@@ -96,6 +100,28 @@ def taken(
     return Image.open(file)
 
 
+def photo(
+    digit: Array, random: Random, *, height: int = 200, pen: float | None = None,
+    paper: tuple[int, ...] = PAPER, ink: tuple[int, ...] = PEN, light: Light | None = None,
+    printed: Light | None = None, noise: float = 2.0, quality: int = 88,
+    size: tuple[int, int] = (H, W), angle: float = 8.0, blur: float = 0.8,
+) -> Image.Image:  # fmt: skip
+    turned = random.uniform(-angle, angle) if angle < 15 else angle * random.choice([-1, 1])
+    page = placed(written(digit, height, pen, turned), size, random)
+    colours = mixed(page, paper, ink)
+    if printed is not None:
+        colours -= printed(size, random) * (1 - 0.85 * page[..., None])
+    if light is not None:
+        colours = colours * light(size, random)[..., None]
+    return taken(colours, random, noise, blur, quality)
+
+
+def wood(random: Random, colour: tuple[int, ...] = WOOD) -> Array:
+    """Return a desk with a grain."""
+    grain = ndimage.gaussian_filter(random.normal(0, 60, (H, W)), (1, 30))
+    return np.array(colour) + grain[..., None]
+
+
 def _grid(size: tuple[int, int]) -> tuple[Array, Array]:
     down, right = np.mgrid[: size[0], : size[1]]
     return down / size[0], right / size[1]
@@ -112,7 +138,7 @@ def shadow(least: float, size: tuple[int, int], random: Random, soft: float = 25
     angle, place = random.uniform(0, 2 * np.pi), random.uniform(0.3, 0.7, 2)
     distance = np.cos(angle) * (right - size[1] * place[0])
     distance = distance + np.sin(angle) * (down - size[0] * place[1])
-    return least + (1 - least) / (1 + np.exp(-4 * distance / soft))
+    return least + (1 - least) / (1 + np.exp(np.minimum(-4 * distance / soft, 50)))
 
 
 def two_shadows(size: tuple[int, int], random: Random) -> Array:

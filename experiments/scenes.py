@@ -17,16 +17,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from more_scenes import MORE_SCENES
 from photographs import (
     PAPER,
-    PEN,
+    WOOD,
     Array,
+    H,
+    Light,
     Random,
+    W,
     band,
     crumpled,
     dark_corners,
     fold,
     mixed,
+    photo,
     placed,
     resized,
     rules,
@@ -34,10 +39,10 @@ from photographs import (
     slanting,
     taken,
     two_shadows,
+    wood,
     written,
 )  # fmt: skip
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from lenet_utils import LeNet5, load_mnist, prepare_digit, scale
 
@@ -45,29 +50,11 @@ __all__ = ["BEFORE", "SCENES", "counts", "drawn", "main"]
 
 BEFORE = Path(__file__).parent / "scenes_before.csv"
 DIGITS = 100
-H, W = 480, 640
-WHITE, BLACK, WOOD = (255,) * 3, (0,) * 3, (110, 80, 55)
+WHITE, BLACK = (255,) * 3, (0,) * 3
 Scene = Callable[[Array, Random], Image.Image]
-Light = Callable[[tuple[int, int], Random], Array]
 
 
 # --- Scenes --------------------------------------------------------------------------------------
-
-
-def photo(
-    digit: Array, random: Random, *, height: int = 200, pen: float | None = None,
-    paper: tuple[int, ...] = PAPER, ink: tuple[int, ...] = PEN, light: Light | None = None,
-    printed: Light | None = None, noise: float = 2.0, quality: int = 88,
-    size: tuple[int, int] = (H, W), angle: float = 8.0, blur: float = 0.8,
-) -> Image.Image:  # fmt: skip
-    turned = random.uniform(-angle, angle) if angle < 15 else angle * random.choice([-1, 1])
-    page = placed(written(digit, height, pen, turned), size, random)
-    colours = mixed(page, paper, ink)
-    if printed is not None:
-        colours -= printed(size, random) * (1 - 0.85 * page[..., None])
-    if light is not None:
-        colours = colours * light(size, random)[..., None]
-    return taken(colours, random, noise, blur, quality)
 
 
 def screen(
@@ -108,8 +95,7 @@ def lying(
     ImageDraw.Draw(sheet).rectangle(corners, fill=255)
     turned = sheet.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC)
     share = np.asarray(turned)[..., None] / 255
-    grain = ndimage.gaussian_filter(random.normal(0, 60, (H, W)), (1, 30))[..., None]
-    colours = mixed(page, paper) * share + (np.array(desk) + grain) * (1 - share)
+    colours = mixed(page, paper) * share + wood(random, desk) * (1 - share)
     return taken(colours if light is None else colours * light((H, W), random)[..., None], random)
 
 
@@ -207,6 +193,7 @@ SCENES: dict[str, Scene] = {
     ),
     "printed box": partial(on_form, across=(20, 278)),
     "boxes of a form": partial(on_form, across=(20, 210, 400, 590)),
+    **MORE_SCENES,
 }
 
 

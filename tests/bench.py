@@ -31,6 +31,7 @@ from bench_pages import opened, thread_clock
 from building import ROOT
 from page_drawing import page_drawing
 from page_learning import page_learning
+from PIL import Image
 
 from lenet_utils import SDLM, load_mnist
 from lenet_utils.models import MODELS
@@ -139,6 +140,39 @@ def photographs(folder):
             yield speed.row(f"no digit, in doubt: {kind}", name, 0, float(doubted), of)
 
 
+CAMERAS = {12: (4_000, 3_000), 48: (8_000, 6_000), 108: (12_000, 9_000)}  # megapixels
+PEAK = """
+import re, sys
+import lenet_utils.data.ink, lenet_utils.data.strokes
+from lenet_utils import prepare_digit
+if len(sys.argv) > 1:
+    prepare_digit(sys.argv[1])
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+"""
+
+
+def memory_of_photographs(folder):
+    """Measure the largest memory for a picture, beyond what the imports take; on Linux only."""
+    if not Path("/proc/self/status").exists():
+        return
+
+    def peak(*arguments):
+        command = [sys.executable, "-c", PEAK, *arguments]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return 1024 * int(done.stdout)
+
+    imports, random = peak(), np.random.default_rng(0)
+    for megapixels, size in CAMERAS.items():
+        grain = random.normal(225, 3, (size[1] // 8, size[0] // 8, 3)).astype(np.uint8)
+        picture = Image.fromarray(grain).resize(size)
+        picture.paste((50, 50, 60), (size[0] // 2, size[1] // 4, size[0] * 8 // 15, size[1] // 2))
+        for kind in ("baseline", "progressive"):
+            path = folder / "photograph.jpg"
+            picture.save(path, quality=90, progressive=kind == "progressive")
+            name = f"{megapixels} megapixels, {kind} JPEG"
+            yield speed.row("memory of a picture", name, 0, peak(str(path)) - imports, "bytes")
+
+
 # --- The page ------------------------------------------------------------------------------------
 
 TOGETHER = 5  # pieces of a stroke between two readings of the clock
@@ -212,6 +246,7 @@ MEASUREMENTS = {
     "judging": partial(speed.judging, SIZES),
     "memory": partial(speed.memory, SIZES),
     "scenes": photographs,
+    "memory of pictures": memory_of_photographs,
     "page": page,
     "learning in the page": page_learning,
     "drawing while it learns": page_drawing,

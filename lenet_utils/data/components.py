@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-__all__ = ["SMALL_SIDE", "Part", "kept", "reach_across", "sheet_of"]
+__all__ = [
+    "SMALL_SIDE",
+    "Part",
+    "SeveralDigitsError",
+    "check_single",
+    "kept",
+    "no_strokes",
+    "sheet_of",
+]
 
 SMALL_SIDE = 120  # pixels: at this size paper is looked at
 SPECK_AREA, SPECK_SIDE = 0.008, 0.05  # of the largest component's, and what is no part of a digit
@@ -21,7 +30,12 @@ SMALL, APART = (
     0.25,
 )  # of the digit's side: what is so small and so far from it is no part of it
 IN_HOLE = 0.3  # of the shorter side of what is around: more than the dot that some put in a zero
-LEAST_FILLED = 0.85  # of the rectangle around a sheet; of the one around an ellipse, 0.785
+LEAST_FILLED = 0.85  # of a sheet, by the largest quadrilateral in it; of an ellipse, 0.64
+LEAST_CONVEX = 0.93  # of the convex hull, by the sheet
+
+
+class SeveralDigitsError(ValueError):
+    """Raised where digits stand side by side."""
 
 
 class Part(NamedTuple):
@@ -37,13 +51,7 @@ class Part(NamedTuple):
 
 def kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -> list[Part]:
     """Return the components that can be a digit: no rules, frames, specks or edges of the paper."""
-    areas = np.bincount(parts[box].ravel(), minlength=count + 1)
-    top, left = box[0].start, box[1].start
-    found = [
-        Part(label, int(areas[label]), top + rows.start, left + columns.start,
-             rows.stop - rows.start, columns.stop - columns.start)
-        for label, (rows, columns) in enumerate(ndimage.find_objects(parts[box]), 1)
-    ]  # fmt: skip
+    found = _measured(parts, box, count)
     if count == 1:
         return found
     height, width = parts.shape
@@ -51,7 +59,7 @@ def kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -
     possible = [part for part in possible if not _is_around(part, possible, parts)]
     least = 0.02 * max(height, width)
     if not any(max(part.height, part.width) >= least for part in possible):
-        if sum(reach_across([part], parts.shape) for part in found) > 1:
+        if sum(_reach_across([part], parts.shape) for part in found) > 1:
             raise ValueError("found no digit: only lines across the picture")
         possible = found
     if not plain:
@@ -61,28 +69,48 @@ def kept(parts: np.ndarray, box: tuple[slice, slice], count: int, plain: bool) -
     if side < SMALLEST * max(height, width):
         raise ValueError("found no digit: only specks; crop the picture to the digit")
     limit = SPECK_AREA if plain else 0.03
-    chosen = [
-        part
-        for part in possible
-        if part.area > limit * largest.area
-        and max(part.height, part.width) > SPECK_SIDE * side
-        and not _is_apart(part, largest)
-    ]
-    _check_single(chosen)
+    chosen = [largest]
+    for part in sorted(possible, key=lambda part: part.area, reverse=True):
+        is_speck = (
+            part.area <= limit * largest.area or max(part.height, part.width) <= SPECK_SIDE * side
+        )
+        if part != largest and not is_speck and not _is_apart(part, chosen, side):
+            chosen.append(part)
     return chosen
 
 
-def _check_single(parts: list[Part]) -> None:
+def _measured(parts: np.ndarray, box: tuple[slice, slice], count: int) -> list[Part]:
+    """Return the area and the bounding box of each component in a box around all of them."""
+    inside, top, left = parts[box], box[0].start, box[1].start
+    if count == 1:  # the box is its own
+        return [Part(1, int(np.count_nonzero(inside)), top, left, *inside.shape)]
+    areas = np.bincount(inside.ravel(), minlength=count + 1)
+    return [
+        Part(label, int(areas[label]), top + rows.start, left + columns.start,
+             rows.stop - rows.start, columns.stop - columns.start)
+        for label, (rows, columns) in enumerate(ndimage.find_objects(inside), 1)
+    ]  # fmt: skip
+
+
+def check_single(parts: list[Part]) -> None:
     """Refuse parts of about one height side by side, with a gap between them."""
     tallest = max(part.height for part in parts)
-    tall = sorted((p for p in parts if p.height > TALL * tallest), key=lambda part: part.left)
-    for i, right in enumerate(tall[1:], 1):
-        gap = right.left - max(part.left + part.width for part in tall[:i])
-        if gap > GAP * tallest:
-            raise ValueError(
-                "found no single digit: there are several side by side; cut the picture apart, "
-                "one digit each"
-            )
+    digits: list[list[Part]] = []
+    end = -math.inf
+    for part in sorted(parts, key=lambda part: part.left):  # pieces of a digit bridge its gaps
+        if part.left - end > GAP * tallest:
+            digits.append([])
+        digits[-1].append(part)
+        end = max(end, part.left + part.width)
+    heights = [
+        max(part.top + part.height for part in pieces) - min(part.top for part in pieces)
+        for pieces in digits
+    ]
+    if sum(height > TALL * max(heights) for height in heights) > 1:
+        raise SeveralDigitsError(
+            "found no single digit: there are several side by side; cut the picture apart, "
+            "one digit each"
+        )
 
 
 def _inside(possible: list[Part], parts: np.ndarray) -> list[Part]:
@@ -92,7 +120,7 @@ def _inside(possible: list[Part], parts: np.ndarray) -> list[Part]:
     of them larger than those inside, and by the same pen.
     """
     shape = parts.shape
-    at_border = [p for p in possible if _sides(p, shape) and not reach_across([p], shape)]
+    at_border = [p for p in possible if _sides(p, shape) and not _reach_across([p], shape)]
     inner = [part for part in possible if part not in at_border]
     size = max((max(part.height, part.width) for part in inner), default=0)
     least = max([DIGIT * min(shape), *(0.3 * min(p.height, p.width) for p in at_border)])
@@ -107,17 +135,39 @@ def _inside(possible: list[Part], parts: np.ndarray) -> list[Part]:
     ]
 
 
+def _thinned_out(parts: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return every so many-th pixel each way, with a margin, and how many."""
+    step = max(1, min(parts.shape) // SMALL_SIDE)
+    return np.pad(parts[::step, ::step], 1), step
+
+
 def _widths(parts: np.ndarray) -> np.ndarray:
     """Return half of how wide each component is where it is widest, by its label."""
-    step = max(1, min(parts.shape) // SMALL_SIDE)
-    small = np.pad(parts[::step, ::step], 1)
+    small, step = _thinned_out(parts)
     depths = ndimage.distance_transform_edt(small > 0)
     labels = np.arange(int(parts.max()) + 1)
     widest: np.ndarray = step * np.asarray(ndimage.maximum(depths, small, labels))
     return widest
 
 
-def reach_across(parts: list[Part], shape: tuple[int, ...]) -> bool:
+def no_strokes(chosen: list[Part], parts: np.ndarray) -> bool:
+    """Tell whether any reaches across the picture, or is much too thick for a stroke."""
+    if _reach_across(chosen, parts.shape):
+        return True
+    largest = max(chosen, key=lambda part: part.area)
+    return _is_thick(parts, largest.label, largest.area)
+
+
+def _is_thick(parts: np.ndarray, label: int, area: int) -> bool:
+    """Tell whether a disc as wide as no stroke fits into a component."""
+    radius = SHEET * max(parts.shape)
+    if area < 3 * radius**2:  # quickly seen
+        return False
+    small, step = _thinned_out(parts)
+    return bool(ndimage.distance_transform_edt(small == label).max() * step >= radius)
+
+
+def _reach_across(parts: list[Part], shape: tuple[int, ...]) -> bool:
     """Tell whether any reaches from one side of the picture to the opposite one."""
     return any(part.height == shape[0] or part.width == shape[1] for part in parts)
 
@@ -128,13 +178,20 @@ def _sides(part: Part, shape: tuple[int, ...]) -> int:
     return (part.top == 0) + (part.left == 0) + (bottom == shape[0]) + (right == shape[1])
 
 
-def _is_apart(part: Part, largest: Part) -> bool:
-    """Tell something low and thin that lies away from the digit: a blot, or a binder's hole."""
-    side = max(largest.height, largest.width)
-    down = max(part.top - largest.top - largest.height, largest.top - part.top - part.height)
-    across = max(part.left - largest.left - largest.width, largest.left - part.left - part.width)
-    low = part.height < 0.5 * side and min(part.height, part.width) < SMALL * side
-    return low and max(down, across) > APART * side
+def _is_apart(part: Part, digit: list[Part], side: int) -> bool:
+    """Tell something low and thin that lies away from a digit's pieces: a blot, a binder's hole."""
+    if part.height >= 0.5 * side or min(part.height, part.width) >= SMALL * side:
+        return False
+    return all(
+        max(
+            part.top - piece.top - piece.height,
+            piece.top - part.top - part.height,
+            part.left - piece.left - piece.width,
+            piece.left - part.left - part.width,
+        )
+        > APART * side
+        for piece in digit
+    )
 
 
 def _is_around(part: Part, others: list[Part], parts: np.ndarray) -> bool:
@@ -181,22 +238,27 @@ def sheet_of(parts: np.ndarray) -> np.ndarray | None:
     label = int(labels[1:].argmax()) + 1
     if labels[label] < 0.15 * parts.size:
         return None
-    step = max(1, min(parts.shape) // SMALL_SIDE)
-    thinned = np.pad(parts[::step, ::step] == label, 1)
-    if ndimage.distance_transform_edt(thinned).max() * step < SHEET * max(parts.shape):
+    if not _is_thick(parts, label, labels[label]):
         return None
-    filled = ndimage.binary_fill_holes(thinned)
-    if filled.sum() < LEAST_FILLED * _smallest_rectangle(filled):
+    filled = ndimage.binary_fill_holes(_thinned_out(parts)[0] == label)
+    if not _is_quadrilateral(filled):
         return None
     filled = ndimage.binary_fill_holes(parts == label)
     sheet: np.ndarray = ndimage.binary_erosion(filled, iterations=4)
     return sheet if sheet.any() else None
 
 
-def _smallest_rectangle(mask: np.ndarray) -> float:
-    """Return the area of the smallest rectangle, turned by fives of degrees, around a mask."""
+def _is_quadrilateral(mask: np.ndarray) -> bool:
+    """Tell whether a mask is convex, and has four corners: paper seen aslant has, a digit not.
+
+    Its outermost pixels in directions by fives of degrees are the corners of its convex hull.
+    """
     outline = np.argwhere(mask & ~ndimage.binary_erosion(mask))
-    angles = np.deg2rad(np.arange(0, 90, 5))
-    along = outline @ np.stack([np.cos(angles), np.sin(angles)])
-    across = outline @ np.stack([-np.sin(angles), np.cos(angles)])
-    return float(((np.ptp(along, axis=0) + 1) * (np.ptp(across, axis=0) + 1)).min())
+    angles = np.deg2rad(np.arange(0, 360, 5))
+    corners = outline[(outline @ np.stack([np.cos(angles), np.sin(angles)])).argmax(axis=0)]
+    ways = corners - corners[:, None]  # from each corner to each other one
+    twice = ways[..., 0, None] * ways[:, None, :, 1] - ways[..., 1, None] * ways[:, None, :, 0]
+    quadrilateral = (twice.max(axis=2) - twice.min(axis=2)).max()  # the largest triangles aside
+    hull = twice[0].diagonal(1).sum()  # from the first corner to each side
+    area = 2 * np.count_nonzero(mask)
+    return bool(quadrilateral > LEAST_FILLED * area and area > LEAST_CONVEX * hull)

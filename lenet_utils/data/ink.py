@@ -8,7 +8,15 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from .components import SMALL_SIDE, Part, kept, reach_across, sheet_of
+from .components import (
+    SMALL_SIDE,
+    Part,
+    SeveralDigitsError,
+    check_single,
+    kept,
+    no_strokes,
+    sheet_of,
+)
 
 __all__ = ["Found", "all_ink", "find_digit"]
 
@@ -18,7 +26,7 @@ BLANK = "found no digit: the picture is blank, or too faint to tell ink from pap
 FAINTEST = 0.1  # ink below this share of the darkest is paper, in a picture without noise
 HALF = 0.35  # and in a photograph: shadows, printed lines and compression are fainter
 NOISES = 5  # standard deviations of the paper that are no ink
-SHADED = 0.65  # where a shadow as dark as ink reaches across
+SHADED = 0.65  # where a shadow nearly as dark as ink reaches across, or is wider than strokes
 SKEWED = 0.5  # skewness of what differs from its surroundings: below, ink is the darker
 EVEN = 7  # of 255: paper that differs by less is of one colour
 WIDEST_STROKE = 0.25  # of the picture's shorter side
@@ -85,6 +93,8 @@ def find_digit(colours: np.ndarray) -> Found:
         rows, columns = _extent(sheet, 1), _extent(sheet, 0)
         try:
             return find_digit(inside[rows, columns])
+        except SeveralDigitsError:
+            raise
         except ValueError:  # nothing is written on it, so it was no paper
             pass
     return found
@@ -97,18 +107,31 @@ def _found(colours: np.ndarray) -> Found:
         raise ValueError(BLANK)
     least = FAINTEST * strongest if plain else max(HALF * strongest, NOISES * noise)
     parts, chosen = _parts_above(least, ink, plain)
-    if not plain and reach_across(chosen, ink.shape):
+    if not plain and no_strokes(chosen, parts):
         darker = _parts_above(SHADED * strongest, ink, plain)
         area, before = (sum(part.area for part in some) for some in (darker[1], chosen))
-        if area < 0.5 * before and not reach_across(darker[1], ink.shape):
+        if area < 0.5 * before and not no_strokes(darker[1], darker[0]):
             parts, chosen = darker
-    ink = (ink / strongest).clip(0, 1)
-    mask = np.zeros(parts.max() + 1, dtype=bool)
-    mask[[part.label for part in chosen]] = True
-    mask = mask[parts]
+    check_single(chosen)
+    ink /= strongest
+    ink.clip(0, 1, out=ink)
+    digit = np.zeros_like(ink)
+    box = _around(chosen, 0 if plain else 1, ink.shape)
+    is_chosen = np.zeros(parts[box].max() + 1, dtype=bool)
+    is_chosen[[part.label for part in chosen]] = True
+    mask = is_chosen.take(parts[box])
     if not plain:  # a stroke's edges are fainter than the limit
         mask = ndimage.binary_dilation(mask, np.ones((3, 3)))
-    return Found(paper, ink, parts, np.where(mask, ink, 0))
+    np.multiply(ink[box], mask, out=digit[box])
+    return Found(paper, ink, parts, digit)
+
+
+def _around(parts: list[Part], margin: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Return the box around components, with a margin."""
+    top, left = (max(min(part[i] for part in parts) - margin, 0) for i in (2, 3))
+    bottom = max(part.top + part.height for part in parts) + margin
+    right = max(part.left + part.width for part in parts) + margin
+    return slice(top, min(bottom, shape[0])), slice(left, min(right, shape[1]))
 
 
 def _parts_above(least: float, ink: np.ndarray, plain: bool) -> tuple[np.ndarray, list[Part]]:
@@ -128,7 +151,7 @@ def _difference(colours: np.ndarray) -> tuple[bool, float, np.ndarray, np.ndarra
     if plain or _is_even(colours, level):
         ink = _along_axis(colours, level)
         if ink.max() < -ink.min():
-            ink = -ink
+            np.negative(ink, out=ink)
         paper = np.broadcast_to(level.mean(), ink.shape)
         if plain:
             return True, 0.0, paper, ink
@@ -211,6 +234,7 @@ def _uneven(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         axis = -axis
     values = ndimage.median_filter(small @ axis, 3)
     paper = ndimage.grey_opening(values, (window, window))
+    darkest = ndimage.maximum_filter(paper, 3)  # where a shadow has a sharp edge, its darker side
     light = small.mean(axis=-1)
     is_paper = (values - paper < 0.2 * np.quantile(values - paper, 0.995)).astype(np.float32)
     filled = ndimage.uniform_filter(light * is_paper, window) / np.maximum(
@@ -219,7 +243,7 @@ def _uneven(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     light = np.where(is_paper > 0, light, filled)
     light = ndimage.median_filter(light, 3).clip(16)
     shape = colours.shape[:2]
-    large_paper, large_light = (_enlarged(a, shape, factor) for a in (paper, light))
+    large_paper, large_light = (_enlarged(a, shape, factor) for a in (darkest, light))
     ink = (colours @ axis - large_paper) * (np.median(light) / large_light)
     ink -= np.median(ink)
     if _strongest(ink) < FAINTEST_UNEVEN * np.median(light):

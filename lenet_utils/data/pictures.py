@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from .._files import check_regular
@@ -116,7 +116,8 @@ def prepare_digit(
 
     picture = _open(image)
     found = find_digit(np.asarray(picture))
-    digit = torch.from_numpy(_centre(_fit(_cut_out(thinned(_cut_out(found.digit))), BOX)))
+    ink = thinned(_ink_bytes(_cut_out(found.digit)))
+    digit = torch.from_numpy(_centre(_fit(_cut_out(ink), BOX)))
     return Steps(np.asarray(picture), found, digit) if steps else digit
 
 
@@ -129,7 +130,7 @@ def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
     """
     from .ink import all_ink
 
-    thing = _fit(_cut_out(all_ink(np.asarray(_open(image).convert("L")))), FIELD)
+    thing = _fit(_ink_bytes(_cut_out(all_ink(np.asarray(_open(image).convert("L"))))), FIELD)
     height, width = thing.shape
     field = np.zeros((FIELD, FIELD), dtype=np.uint8)
     row, column = (FIELD - height) // 2, (FIELD - width) // 2
@@ -138,9 +139,15 @@ def frame_picture(image: str | os.PathLike[str] | Image.Image) -> Tensor:
 
 
 def _cut_out(ink: np.ndarray) -> np.ndarray:
-    """Return the ink inside its bounding box, 0 to 1."""
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    """Return the ink inside its bounding box."""
+    mask = ink > 0
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _ink_bytes(shares: np.ndarray) -> np.ndarray:
+    """Return ink of 0 to 1 as bytes."""
+    return np.round(shares * 255).astype(np.uint8)
 
 
 def _open(image: object) -> Image.Image:
@@ -224,9 +231,10 @@ def _colours(picture: Image.Image) -> Image.Image:
     elif picture.mode == "F":  # of any range; Pillow would cut it off at 0 and 255
         picture = Image.fromarray(_bytes(np.asarray(picture)))
     if not picture.has_transparency_data:
-        colours = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        is_grey = picture.mode in ("1", "L")
+        colours = picture.convert("L") if is_grey else _grey_alone(picture.convert("RGB"))
         most = max(np.ravel(colours.getextrema())[1::2])
-        return _grey_alone(colours.point(lambda value: 255 * value) if most == 1 else colours)
+        return colours.point(lambda value: 255 * value) if most == 1 else colours
     picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
     colours, opacity = _grey_alone(picture.convert("RGB")), picture.getchannel("A")
     for paper in ("white", "black"):  # on which light ink can be seen
@@ -242,8 +250,9 @@ def _colours(picture: Image.Image) -> Image.Image:
 
 def _grey_alone(colours: Image.Image) -> Image.Image:
     """Return one band where all three are the same: a third of the work."""
-    first, *others = (band.tobytes() for band in colours.split())
-    return colours.getchannel(0) if all(other == first for other in others) else colours
+    first, *others = colours.split()
+    is_grey = all(ImageChops.difference(first, other).getbbox() is None for other in others)
+    return first if is_grey else colours
 
 
 def _bytes(levels: np.ndarray) -> np.ndarray:
@@ -263,12 +272,12 @@ def _fit(digit: np.ndarray, side: int) -> np.ndarray:
     height, width = digit.shape
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    picture = Image.fromarray(np.round(digit * 255).astype(np.uint8))
+    picture = Image.fromarray(digit)
     small = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
-    if not small.any():
+    darkest = float(small.max())
+    if darkest == 0:
         raise ValueError("found no digit: only specks, far apart; crop the picture to the digit")
-    full_ink = 255 / float(small.max())  # a fine pen fades when it shrinks
-    return np.round(small * full_ink).astype(np.uint8)
+    return np.round(small * (255 / darkest)).astype(np.uint8)  # a fine pen fades when it shrinks
 
 
 def _centre(digit: np.ndarray) -> np.ndarray:
@@ -278,6 +287,6 @@ def _centre(digit: np.ndarray) -> np.ndarray:
     mass = digit.sum()
     row = round(CENTRE - (digit.sum(axis=1) @ np.arange(height)) / mass)
     column = round(CENTRE - (digit.sum(axis=0) @ np.arange(width)) / mass)
-    row, column = np.clip(row, 0, FIELD - height), np.clip(column, 0, FIELD - width)
+    row, column = max(0, min(row, FIELD - height)), max(0, min(column, FIELD - width))
     field[row : row + height, column : column + width] = digit
     return field

@@ -7,9 +7,11 @@ import shutil
 import numpy as np
 import pytest
 from browsing import PATIENCE
-from building import HTML, book_pages
+from building import HTML, ROOT, book_pages
 from engines import firefox, webkit
 from pen import as_pairs, ink_of, some_strokes
+
+from lenet_utils import prepare_digit
 
 STARTS = {"firefox": firefox, "webkit": webkit}
 # The first script of each page: it notes what goes wrong from then on, and what does not come.
@@ -209,6 +211,50 @@ def test_a_firefox_that_hides_who_it_is_reads_the_same(pages, in_chromium, tmp_p
         corner = f"{PAPER}.getContext('2d').getImageData(0, 0, 9, 9).data"
         assert len(set(engine.evaluate(f"[...{corner}]"))) > 1  # as nothing is drawn there
         compare(engine.evaluate(READ), in_chromium)
+
+
+# --- Pictures ------------------------------------------------------------------------------------
+
+PICTURES = ROOT / "tests" / "data" / "pictures"
+# A file is chosen by script: one from this computer no driver may lay into a page here.
+CHOOSE = f"""((text, name) => {{
+    const files = new DataTransfer();
+    files.items.add(new File([lenet.bytes(text)], name));
+    const chooser = {PANEL}.root.querySelector("input[type=file]");
+    chooser.files = files.files;
+    chooser.dispatchEvent(new Event("change", {{ bubbles: true }}));
+}})"""
+TAKEN = """(async (text) => {
+    const colours = await lenet.coloursOf(new Blob([lenet.bytes(text)]));
+    const { field } = await lenet.prepareAside(colours);
+    return [...field];
+})"""
+
+
+def as_arguments(*values):
+    return ", ".join(map(json.dumps, values))
+
+
+@playground
+@pytest.mark.parametrize(
+    ("name", "digit"), [("p22.png", 1), ("p24.png", 7), ("p25.png", 1), ("p26.png", 1)]
+)
+def test_a_picture_is_read_as_python_reads_it(opened, name, digit):
+    """Without loss: of a JPEG each engine's decoder makes its own bytes."""
+    text = base64.b64encode((PICTURES / name).read_bytes()).decode("ascii")
+    opened.evaluate(f"{CHOOSE}({as_arguments(text, name)})")
+    says(opened, f"reads a {digit}")
+    field = np.array(opened.evaluate(f"{TAKEN}({as_arguments(text)})")).reshape(28, 28)
+    np.testing.assert_array_equal(field, prepare_digit(PICTURES / name).numpy())
+
+
+@playground
+def test_a_photo_is_read_as_python_reads_it(opened):
+    text = base64.b64encode((PICTURES / "p12.jpg").read_bytes()).decode("ascii")
+    opened.evaluate(f"{CHOOSE}({as_arguments(text, 'p12.jpg')})")
+    says(opened, "reads a 1")
+    field = np.array(opened.evaluate(f"{TAKEN}({as_arguments(text)})")).reshape(28, 28)
+    np.testing.assert_allclose(field, prepare_digit(PICTURES / "p12.jpg").numpy(), atol=3)
 
 
 # --- Training ------------------------------------------------------------------------------------

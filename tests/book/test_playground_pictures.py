@@ -11,9 +11,11 @@ import pytest
 import torch
 from browsing import DESK, PHONE, axe_violations, watched_page
 from building import ROOT, build, long, start_book
+from more_scenes import MORE_SCENES
 from PIL import Image, ImageDraw, ImageFilter
+from scenes import drawn
 
-from lenet_utils import LeNet5, prepare_digit, scale
+from lenet_utils import LeNet5, load_mnist, prepare_digit, scale
 
 PICTURES = ROOT / "tests" / "data" / "pictures"
 with (PICTURES / "pictures.csv").open() as file:
@@ -211,6 +213,19 @@ def test_any_picture_is_prepared_as_python_does(page, count):
             raise AssertionError(f"seed {seed}") from error
         kinds["refused" if isinstance(expected, str) else "read"] += 1
     assert min(kinds.values()) > count / 20
+
+
+def test_scenes_are_prepared_as_python_does(page):
+    """Sheets aslant, shadows of things, broken strokes: all parts of the preparation have to do."""
+    digit = load_mnist(size=28, scaling="unit").test.images[3, 0].numpy()
+    for name in MORE_SCENES:
+        content = io.BytesIO()
+        next(drawn(name, digit[None])).convert("RGB").save(content, "PNG")
+        found = read_by_page(page, content.getvalue())
+        try:
+            assert_same(found, read_by_python(content.getvalue()))
+        except AssertionError as error:
+            raise AssertionError(name) from error
 
 
 def photo(size, turned):

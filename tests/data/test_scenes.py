@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from photographs import H, W, mixed, taken, wood, written
 from PIL import Image
 from scenes import BEFORE, SCENES, drawn
 
@@ -65,6 +66,34 @@ def test_there_are_figures_of_before_for_every_scene():
         rows = list(csv.DictReader(file))
     assert [row["scene"] for row in rows] == list(SCENES)
     assert sum(int(row["wrong"]) for row in rows) > 20 * len(rows)
+
+
+@pytest.mark.parametrize("desk", [(110, 80, 55), (30, 30, 30), (190, 170, 140), (60, 90, 150)])
+def test_two_digits_on_a_sheet_on_a_desk_are_two(digits, desk):
+    """Not the sheet, taken for one digit."""
+    random = np.random.default_rng(0)
+    page = np.zeros((H, W))
+    for digit, left in zip(digits[0], (190, 340), strict=False):
+        shape = written(digit, 150)
+        page[150 : 150 + shape.shape[0], left : left + shape.shape[1]] = shape
+    sheet = np.zeros((H, W, 1))
+    sheet[60:420, 90:560] = 1
+    picture = taken(mixed(page) * sheet + wood(random, desk) * (1 - sheet), random)
+    with pytest.raises(ValueError, match="there are several side by side"):
+        prepare_digit(picture)
+
+
+def test_pieces_of_a_digit_are_one_and_two_digits_in_pieces_two():
+    """Pieces as high as others beside them, but further ones bridge the gaps."""
+    page = np.full((300, 300), 255, dtype=np.uint8)
+    for top, left, bottom, right in [(60, 80, 80, 130), (60, 140, 120, 160), (130, 80, 190, 100)]:
+        page[top:bottom, left:right] = 0
+    page[125:140, 108:160] = page[200:220, 80:160] = 0
+    whole = prepare_digit(Image.fromarray(page))
+    assert whole[4:24].any(dim=1).all()  # 20 pixels high, but for gaps that have shrunk away
+    two = np.concatenate([page[:, 60:180], page[:, 60:180]], axis=1)
+    with pytest.raises(ValueError, match="there are several side by side"):
+        prepare_digit(Image.fromarray(two))
 
 
 def test_the_steps_can_be_looked_at(digits):

@@ -19,7 +19,8 @@
   const SMALL = 0.3; // of the digit's side: what is so small...
   const APART = 0.25; // ...and so far from it is no part of it
   const IN_HOLE = 0.3; // of the shorter side of what is around: more than the dot in some zeros
-  const LEAST_FILLED = 0.85; // of the rectangle around a sheet; of the one around an ellipse, 0.785
+  const LEAST_FILLED = 0.85; // of a sheet, by the largest quadrilateral in it; of an ellipse, 0.64
+  const LEAST_CONVEX = 0.93; // of the convex hull, by the sheet
 
   /* The components that can be a digit: no rules, frames, specks or edges of the paper.
 
@@ -36,12 +37,17 @@
       possible = parts;
     }
     if (!isPlain) possible = inside(possible, labels);
-    const largest = possible.reduce((most, part) => (part.area > most.area ? part : most));
+    const largest = largestOf(possible);
     const side = sideOf(largest);
     if (side < SMALLEST * longer) throw new lenet.NoDigit("specks");
     const least = (isPlain ? SPECK_AREA : SPECK_AREA_IN_PHOTO) * largest.area;
     const isSpeck = (part) => part.area <= least || sideOf(part) <= SPECK_SIDE * side;
-    return possible.filter((part) => !isSpeck(part) && !isApart(part, largest));
+    const chosen = [largest];
+    for (const part of [...possible].sort((a, b) => b.area - a.area)) {
+      if (part === largest || isSpeck(part) || isApart(part, chosen, side)) continue;
+      chosen.push(part);
+    }
+    return chosen;
   }
 
   function sideOf({ height, width }) {
@@ -51,15 +57,19 @@
   /* Whether there are parts of about one height side by side, with a gap between them. */
   function areSeveral(parts) {
     const tallest = Math.max(...parts.map((part) => part.height));
-    const tall = parts
-      .filter((part) => part.height > TALL * tallest)
-      .sort((a, b) => a.left - b.left);
-    let end = Infinity; // of those further left
-    return tall.some((part) => {
-      const isNext = part.left - end > GAP * tallest;
-      end = Math.max(end === Infinity ? 0 : end, part.left + part.width);
-      return isNext;
-    });
+    const digits = [];
+    let end = -Infinity;
+    for (const part of [...parts].sort((a, b) => a.left - b.left)) {
+      if (part.left - end > GAP * tallest) digits.push([]); // pieces of a digit bridge its gaps
+      digits.at(-1).push(part);
+      end = Math.max(end, part.left + part.width);
+    }
+    const heights = digits.map(
+      (pieces) =>
+        Math.max(...pieces.map(({ top, height }) => top + height)) -
+        Math.min(...pieces.map(({ top }) => top)),
+    );
+    return heights.filter((height) => height > TALL * Math.max(...heights)).length > 1;
   }
 
   /* Leave out what reaches the border, such as a desk or a finger, if a digit is left. A digit that
@@ -85,7 +95,7 @@
 
   /* Half of how wide each component is where it is widest, by its label. */
   function widthsOf(labels) {
-    const step = Math.max(1, Math.floor(Math.min(labels.width, labels.height) / SMALL_SIDE));
+    const step = stepOf(labels);
     const small = thin(labels, step, (name) => name);
     const mask = { ...small, values: Uint8Array.from(small.values, (name) => name > 0) };
     const widths = new Map();
@@ -94,6 +104,28 @@
       widths.set(name, Math.max(widths.get(name) ?? 0, deep * step));
     });
     return widths;
+  }
+
+  /* Whether any reaches across the picture, or is much too thick for a stroke. */
+  function noStrokes(chosen, labels) {
+    return reachAcross(chosen, labels) || isThick(labels, largestOf(chosen));
+  }
+
+  function largestOf(parts) {
+    return parts.reduce((most, part) => (part.area > most.area ? part : most));
+  }
+
+  /* Whether a disc as wide as no stroke fits into a component. */
+  function isThick(labels, { label, area }) {
+    const radius = SHEET * Math.max(labels.width, labels.height);
+    if (area < 3 * radius ** 2) return false; // quickly seen
+    const step = stepOf(labels);
+    const small = thin(labels, step, (name) => name === label);
+    return lenet.extent(lenet.depths(small).values)[1] * step >= radius;
+  }
+
+  function stepOf({ width, height }) {
+    return Math.max(1, Math.floor(Math.min(width, height) / SMALL_SIDE));
   }
 
   /* Whether any reaches from one side of the picture to the opposite one. */
@@ -106,17 +138,17 @@
     return top === 0 || left === 0 || isAtEnd;
   }
 
-  /* Tell something low and thin that lies away from the digit: a blot, or a binder's hole. */
-  function isApart(part, largest) {
-    const side = sideOf(largest);
-    const gap = (from, length) =>
-      Math.max(
-        part[from] - largest[from] - largest[length],
-        largest[from] - part[from] - part[length],
-      );
-    const isThin = Math.min(part.height, part.width) < SMALL * side;
-    const isLow = part.height < 0.5 * side && isThin;
-    return isLow && Math.max(gap("top", "height"), gap("left", "width")) > APART * side;
+  /* Tell something low and thin that lies away from a digit's pieces: a blot, a binder's hole. */
+  function isApart(part, digit, side) {
+    if (part.height >= 0.5 * side || Math.min(part.height, part.width) >= SMALL * side) {
+      return false;
+    }
+    const gap = (piece, from, length) =>
+      Math.max(part[from] - piece[from] - piece[length], piece[from] - part[from] - part[length]);
+    return digit.every(
+      (piece) =>
+        Math.max(gap(piece, "top", "height"), gap(piece, "left", "width")) > APART * side,
+    );
   }
 
   /* Tell the cell of a form, or a ring drawn around a digit: something large is in its hole. */
@@ -167,15 +199,10 @@
   /* The pixels of a component that is much too thick for a stroke, without its edge; or null. */
   function sheetOf(labels, parts) {
     if (parts.length === 0) return null;
-    const largest = parts.reduce((most, part) => (part.area > most.area ? part : most));
-    if (largest.area < 0.15 * labels.values.length) return null;
-    const step = Math.max(1, Math.floor(Math.min(labels.width, labels.height) / SMALL_SIDE));
+    const largest = largestOf(parts);
+    if (largest.area < 0.15 * labels.values.length || !isThick(labels, largest)) return null;
     const isLargest = (name) => name === largest.label;
-    const thinned = thin(labels, step, isLargest);
-    const halfWidth = lenet.extent(lenet.depths(thinned).values)[1] * step;
-    if (halfWidth < SHEET * Math.max(labels.width, labels.height)) return null;
-    const filled = lenet.fillHoles(thinned);
-    if (lenet.count(filled) < LEAST_FILLED * smallestRectangle(filled)) return null;
+    if (!isQuadrilateral(lenet.fillHoles(thin(labels, stepOf(labels), isLargest)))) return null;
     let sheet = lenet.fillHoles(thin(labels, 1, isLargest, 0));
     for (let i = 0; i < 4; i++) sheet = lenet.eroded(sheet);
     return lenet.count(sheet) ? sheet : null;
@@ -194,28 +221,34 @@
     return { width, height, values };
   }
 
-  /* The area of the smallest rectangle, turned by fives of degrees, around a mask. */
-  function smallestRectangle(mask) {
+  /* Whether a mask is convex, and has four corners: paper seen aslant has, a digit not. Its outermost
+     pixels in directions by fives of degrees are the corners of its convex hull. */
+  function isQuadrilateral(mask) {
     const { width, values } = mask;
     const inner = lenet.eroded(mask).values;
     const outline = [];
     for (let i = 0; i < values.length; i++) {
       if (values[i] && !inner[i]) outline.push([Math.floor(i / width), i % width]);
     }
-    let smallest = Infinity;
-    for (let degrees = 0; degrees < 90; degrees += 5) {
-      const [cosine, sine] = [Math.cos, Math.sin].map((of) => of((degrees * Math.PI) / 180));
-      const along = spread(outline.map(([row, column]) => row * cosine + column * sine));
-      const across = spread(outline.map(([row, column]) => column * cosine - row * sine));
-      smallest = Math.min(smallest, along * across);
-    }
-    return smallest;
+    const corners = Array.from({ length: 72 }, (_, i) => outermost(outline, (i * Math.PI) / 36));
+    const twice = (a, b, c) => (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]);
+    let [quadrilateral, hull] = [0, 0];
+    corners.forEach((a, i) => {
+      if (i > 0) hull += twice(corners[0], corners[i - 1], a);
+      for (const b of corners) {
+        const [least, most] = lenet.extent(corners.map((c) => twice(a, b, c)));
+        quadrilateral = Math.max(quadrilateral, most - least); // the largest triangles aside
+      }
+    });
+    const area = 2 * lenet.count(mask);
+    return quadrilateral > LEAST_FILLED * area && area > LEAST_CONVEX * hull;
   }
 
-  function spread(places) {
-    const [low, high] = lenet.extent(places);
-    return high - low + 1;
+  function outermost(places, angle) {
+    const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+    const far = ([row, column]) => row * cosine + column * sine;
+    return places.reduce((most, place) => (far(place) > far(most) ? place : most));
   }
 
-  Object.assign(lenet, { SMALL_SIDE, areSeveral, kept, reachAcross, sheetOf });
+  Object.assign(lenet, { SMALL_SIDE, areSeveral, kept, noStrokes, sheetOf });
 })();

@@ -100,6 +100,7 @@
     return most(most(picture, side, -1), side, 1);
   }
 
+  /* The most in a square window, or the least if `sign` is -1. */
   function most(picture, side, sign) {
     return bothWays(picture, (side - 1) / 2, (line, result) => {
       for (let i = 0; i < result.length; i++) {
@@ -158,6 +159,7 @@
     median,
     median3,
     medianByte,
+    most,
     opening,
     quantile,
     uniform,

@@ -10,7 +10,7 @@
   const FAINTEST_SEEN = 16; // of 255: less a person would not see
   const FAINTEST = 0.1; // ink below this share of the darkest is paper, in a picture without noise
   const HALF = 0.35; // and in a photograph: shadows, printed lines and compression are fainter
-  const SHADED = 0.65; // where a shadow as dark as ink reaches across
+  const SHADED = 0.65; // where a shadow nearly as dark as ink reaches across, or is wider than strokes
   const NOISES = 5; // standard deviations of the paper that are no ink
 
   /* Find the ink of the digit in a picture of colours.
@@ -23,8 +23,7 @@
     const sheet = lenet.sheetOf(found.labels, found.parts);
     if (sheet === null) return found;
     try {
-      const written = findDigit(sheetAlone(colours, sheet)); // look again, at the paper alone
-      return written.several ? found : written;
+      return findDigit(sheetAlone(colours, sheet)); // look again, at the paper alone
     } catch (error) {
       if (!(error instanceof lenet.NoDigit)) throw error;
       return found; // nothing is written on it, so it was no paper
@@ -39,10 +38,10 @@
     }
     const least = isPlain ? FAINTEST * strongest : Math.max(HALF * strongest, NOISES * noise);
     let found = partsAbove(least, ink, isPlain);
-    if (!isPlain && !found.several && lenet.reachAcross(found.chosen, ink)) {
+    if (!isPlain && lenet.noStrokes(found.chosen, found.labels)) {
       const darker = partsAbove(SHADED * strongest, ink, isPlain);
       const isLess = areaOf(darker.chosen) < 0.5 * areaOf(found.chosen);
-      if (isLess && !lenet.reachAcross(darker.chosen, ink)) found = darker;
+      if (isLess && !lenet.noStrokes(darker.chosen, darker.labels)) found = darker;
     }
     return { paper, ...inkOf(found, ink, strongest, isPlain) };
   }

@@ -169,9 +169,10 @@
     const axis = inksAxis(local, bands);
     const values = lenet.median3(picture(along(small.values, bands, axis)));
     const paper = lenet.opening(values, window);
+    const darkest = lenet.most(paper, 3, 1); // where a shadow has a sharp edge, its darker side
     const light = lightOf(brightness(small), values, paper, window);
     const usual = lenet.median(light.values);
-    const largePaper = lenet.enlarge(paper, colours.width, colours.height, factor);
+    const largePaper = lenet.enlarge(darkest, colours.width, colours.height, factor);
     const largeLight = lenet.enlarge(light, colours.width, colours.height, factor);
     const ink = along(new Float32Array(colours.values), bands, axis);
     for (let i = 0; i < ink.length; i++) {

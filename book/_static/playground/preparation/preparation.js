@@ -43,11 +43,12 @@
 
   function placedIn(found) {
     const { box, ...ink } = cutOut(found.digit);
-    const narrow = lenet.thinned(ink);
+    const digit = { ...ink, values: inkBytes(ink.values) };
+    const narrow = lenet.thinned(digit);
     const thin = cutOut(narrow);
-    const fitted = fit(inkBytes(thin.values), thin.width, thin.height);
+    const fitted = fit(thin.values, thin.width, thin.height);
     const corner = centred(fitted);
-    const isThinned = narrow !== ink;
+    const isThinned = narrow !== digit;
     return { ...found, box, isThinned, fitted, corner, field: placed(fitted, corner) };
   }
 

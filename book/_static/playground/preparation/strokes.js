@@ -10,15 +10,17 @@
   const WIDE = 0.16; // widths, of the longer side, from which on a stroke is too wide...
   const USUAL = 0.13; // ...and those of MNIST at the median
   const ROUGH = 0.04; // of the ink: what may be narrower than the pen, such as a rough edge
+  const DEEP = 0.2; // of the ink lies deep in wide strokes; of a bar as wide as that, 0.3
   const FILLED = 1.4; // pen's radii: ink that is deeper was a loop, which the pen has filled
 
-  /* The ink of a digit that was cut out, 0 to 1; or, if its pen was wide, as a narrower one would have
+  /* The ink of a digit that was cut out, as bytes; or, if its pen was wide, as a narrower one would have
      drawn it, the longer side being about 80 pixels. */
   function thinned(digit) {
-    const depth = lenet.depths(smallMask(digit));
     let radius = (WIDE * SIDE) / 2;
-    const isDeep = share(depth, 0.7 * radius) > 0.2; // of a bar as wide as that: 0.3
-    if (!isDeep || !goesThrough(radius, depth)) return digit; // the former is quickly seen
+    const rough = lenet.depths(smallMask(digit, SIDE / 2)); // where most are quickly seen to have...
+    if (!(share(rough, 0.35 * radius) > DEEP)) return digit; // ...no wide strokes, or no ink
+    const depth = lenet.depths(smallMask(digit, SIDE));
+    if (!goesThrough(radius, depth)) return digit;
     let tooWide = lenet.extent(depth.values)[1];
     while (tooWide - radius > 0.5) {
       const middle = (radius + tooWide) / 2;
@@ -31,16 +33,16 @@
       const inside = isLoop[i] ? radius + half - deep : deep - (radius - half);
       return lenet.clamp(inside + 0.5, 0, 1);
     });
-    return { width: depth.width, height: depth.height, values };
+    return { width: depth.width, height: depth.height, values: lenet.inkBytes(values) };
   }
 
-  /* Where there is ink, in 80 pixels and a margin of one. */
-  function smallMask({ width, height, values }) {
-    const factor = SIDE / Math.max(width, height);
-    const [columns, rows] = [width, height].map((side) =>
-      Math.max(1, lenet.roundHalfEven(side * factor)),
+  /* Where there is ink, the longer side being `side` pixels, and a margin of one. */
+  function smallMask({ width, height, values }, side) {
+    const factor = side / Math.max(width, height);
+    const [columns, rows] = [width, height].map((length) =>
+      Math.max(1, lenet.roundHalfEven(length * factor)),
     );
-    const small = lenet.resizeBytes(lenet.inkBytes(values), width, height, columns, rows);
+    const small = lenet.resizeBytes(values, width, height, columns, rows);
     const mask = { width: columns + 2, height: rows + 2 };
     mask.values = new Uint8Array(mask.width * mask.height);
     small.forEach((value, i) => {
