@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import recording
 import torch
+from hands.further import J
 from hands.passes import STEPS, Passes, write_anew
 
 from lenet_utils import Digits, LeNet5, evaluate, load_digits_of, load_mnist
 from lenet_utils.models import load_weights, read_metadata
 from lenet_utils.models.base import WEIGHTS
+from lenet_utils.training import load_trained
 
 KEY = ["step", "seed", "train_size", "epochs", "rate"]
 ORIGIN = ["python", "torch", "processor", "cores", "threads", "commit"]
@@ -62,7 +64,7 @@ def test_training_learns_and_repeats(passes, step) -> None:
 
 
 def test_choosing_reads_no_other_hands(monkeypatch) -> None:
-    def refuse(folder):
+    def refuse(*folder):
         raise AssertionError("a set of the final runs was read")
 
     small = load_mnist().validation[:60]
@@ -74,6 +76,13 @@ def test_choosing_reads_no_other_hands(monkeypatch) -> None:
     assert row["validation_size"] == 60
     with pytest.raises(AssertionError, match="final runs"):
         other_hands.run("plain", 0, 60_000, 1, 0.0001)
+    monkeypatch.setattr(other_hands, "pictures", refuse)
+    monkeypatch.setattr(other_hands, "rubbish_chosen_by", lambda: 1 - small.images)
+    found = other_hands.in_doubt(LeNet5.from_pretrained("dist"), choose=True)
+    assert found["rubbish_doubted"] > 50  # of 60 digits in a light that is none
+    assert 40 < found["validation_doubted"] < 100  # 1 % of the right ones, and most wrong ones
+    with pytest.raises(AssertionError, match="final runs"):
+        other_hands.in_doubt(LeNet5.from_pretrained("dist"), choose=False)
 
 
 def test_recorded_runs_are_not_repeated_and_the_first_seed_is_kept(tmp_path, monkeypatch) -> None:
@@ -107,7 +116,10 @@ def test_recorded_runs_are_not_repeated_and_the_first_seed_is_kept(tmp_path, mon
 
 def test_what_is_recorded_is_complete(rows) -> None:
     assert not rows.duplicated(KEY).any()
-    assert not rows.isna().any(axis=None)
+    doubted = [column for column in rows if column.endswith("_doubted")]
+    assert not rows.drop(columns=doubted).isna().any(axis=None)
+    further = rows["step"] == other_hands.AVERAGED
+    assert rows[doubted].notna().all(axis=1).equals(further)  # others have learned no rubbish
     assert set(ORIGIN) <= set(rows.columns)
     for name, size in SIZES.items():
         assert (rows[f"{name}_size"] == size).all()
@@ -138,6 +150,10 @@ def test_the_shipped_network_makes_the_errors_recorded(rows) -> None:
         errors = evaluate(model, digits).errors
         assert abs(errors - old[f"{name}_errors"]) <= 0.001 * len(digits), name
         assert notes[f"{name}_errors"] == str(old[f"{name}_errors"])
+    assert float(notes["rubbish_penalty"]) == J
+    limit = load_trained("lenet5-hands").penalty_limit
+    doubted = (-evaluate(model, sets["mnist"]).scores.amax(dim=1) > limit).sum()
+    assert abs(int(doubted) - old["mnist_doubted"]) <= 5
 
 
 @pytest.mark.long
