@@ -23,6 +23,8 @@ Everything was chosen by MNIST's validation digits, by digits redrawn from these
 other random numbers, made from these too (--choose, which learns from 55,000 digits and reads no
 other set). A final run learns from 60,000 and reads each set once: MNIST's test digits, optical
 digits, pen paths drawn in three ways, the digits of 1989, and what is no digit (`no_digits.py`).
+(The share in the average was 0.9 when seed 0 was first read, and then 0.95, which had the lower
+errors on validation and redrawn digits, their changes multiplied.)
 An answer is in doubt as `predict` says it: beyond the penalty that 99 % of the right answers on
 validation digits stay under, which a final run has learned from.
 """

@@ -20,7 +20,7 @@ __all__ = ["PART", "RUBBISH", "WithRubbish", "averaged", "trained_further"]
 FURTHER = replace(MODERN[LeNet5], decay=0.05, factor=0.2)
 RUBBISH = 12_000  # images of a pass, beside those of all digits
 J = 20.0  # the penalty of the class "rubbish"
-PART = 0.9  # of what the network has learned then, in the average
+PART = 0.95  # of what the network has learned then, in the average
 
 
 def trained_further(
