@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 NETWORKS = ("lenet5-dist", "lenet5-hands")
-PICTURES, DIGITS = 200, 20  # of each kind, and of each scene
+PICTURES, DIGITS = 200, 10  # of each kind, and in each scene
 LETTERS = "AEFHKMNRTWXY"  # those that resemble no digit
 SIZE = (240, 320)
 WHITE, BLACK, PAPER = (255,) * 3, (0,) * 3, (225,) * 3
