@@ -55,7 +55,7 @@ QUIET = {"device": "cpu", "progress": False}
 # --- weights that travel -------------------------------------------------------------------------
 
 # Test errors of 10,000, as their recorded runs counted them.
-ERRORS = {"lenet1": 119, "lenet5": 70, "lenet5-dist": 53, "lenet5-hands": 75}
+ERRORS = {"lenet1": 119, "lenet5": 70, "lenet5-dist": 53, "lenet5-hands": 76}
 MAKE = {
     "lenet1": LeNet1.from_pretrained,
     "lenet5": LeNet5.from_pretrained,
