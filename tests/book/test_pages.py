@@ -47,6 +47,18 @@ REACHABLE = """() => ![...document.querySelectorAll("[tabindex='-1']")]
 WIDE_CODE = """() => [...document.querySelectorAll("div.cell_input pre")]
   .filter((code) => code.checkVisibility() && code.scrollWidth > code.clientWidth)
   .map((code) => code.textContent.split("\\n").sort((a, b) => b.length - a.length)[0])"""
+# Headings that are higher than their words: their link, which is seen later, has a line of its own.
+HIGH_HEADINGS = """() => [...document.querySelectorAll("article :is(h1, h2, h3)")]
+  .filter((heading) => {
+    const link = heading.querySelector(".headerlink"), high = heading.offsetHeight;
+    if (link) link.style.display = "none";
+    const isHigher = high > heading.offsetHeight;
+    if (link) link.style.display = "";
+    return isHigher;
+  }).map((heading) => heading.textContent)"""
+# Words of code that are broken in the cell of a table.
+BROKEN_WORDS = """() => [...document.querySelectorAll("article table code .pre")]
+  .filter((word) => word.getClientRects().length > 1).map((word) => word.textContent)"""
 # How many pixels of a figure there are to one of the page, and how many of the page to its inch.
 FIGURES = """() => [...document.querySelectorAll(".cell_output img[src$='.png']")]
   .filter((figure) => figure.checkVisibility())
@@ -140,6 +152,8 @@ SQUEEZED = """() => [...document.images].filter((image) => image.checkVisibility
 
 def has_room_for_code_and_figures(page):
     assert page.evaluate(WIDE_CODE) == [], "wider than the column: at most 80 characters a line"
+    assert page.evaluate(HIGH_HEADINGS) == []
+    assert page.evaluate(BROKEN_WORDS) == []
     for pixels, width in page.evaluate(FIGURES):
         assert pixels >= 2 * width
 

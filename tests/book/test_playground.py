@@ -979,9 +979,9 @@ def test_a_link_shows_an_example_or_a_blank_paper_again(page):
 
 def test_any_strokes_come_back_from_an_address(page):
     for seed in range(3):
-        page.evaluate("history.replaceState(null, '', '#')")
+        before = page.url
         strokes = page.evaluate(STROKE, some_strokes(seed))["kept"]
-        page.wait_for_function(SETTLED)
+        page.wait_for_function(f"(before) => location.href !== before && ({SETTLED})()", arg=before)
         again(page, page.url)
         assert page.evaluate(SHOWN)["strokes"] == strokes
 
