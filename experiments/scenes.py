@@ -5,7 +5,8 @@
 prints how many of 100 test digits are misread in each scene by LeNet-5 [dist], or refused.
 ``scenes_before.csv`` has what they were, with the same pictures, by an earlier `prepare_digit`. For
 that, paper was the median of the picture's border, and ink all that differed from it by a tenth of
-the strongest difference. It was measured once, and then replaced.
+the strongest difference. It was measured once, and then replaced. The scenes of ``more_scenes.py``
+came later, and have no such number.
 """
 
 from __future__ import annotations
@@ -227,10 +228,10 @@ def counts(
 
 def main() -> None:
     """Print the table."""
-    before = pd.read_csv(BEFORE).set_index("scene")
+    before = pd.read_csv(BEFORE).set_index("scene")["wrong"]
     print(f"{'of ' + str(DIGITS) + ' digits misread or refused':36s} before   now")
     for name in SCENES:
-        print(f"{name:36s} {before.loc[name, 'wrong']:6d} {sum(counts(name)):5d}", flush=True)
+        print(f"{name:36s} {before.get(name, '-'):>6} {sum(counts(name)):5d}", flush=True)
 
 
 if __name__ == "__main__":

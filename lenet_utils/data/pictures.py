@@ -112,12 +112,15 @@ def prepare_digit(
     tensor(20)
     """
     from .ink import find_digit
-    from .strokes import thinned
+    from .strokes import may_be_wide, thinned
 
     picture = _open(image)
     found = find_digit(np.asarray(picture))
-    ink = thinned(_ink_bytes(_cut_out(found.digit)))
-    digit = torch.from_numpy(_centre(_fit(_cut_out(ink), BOX)))
+    ink = _ink_bytes(_cut_out(found.digit))
+    small = _fit(ink, BOX)
+    if may_be_wide(small):
+        small = _fit(_cut_out(thinned(ink)), BOX)
+    digit = torch.from_numpy(_centre(small))
     return Steps(np.asarray(picture), found, digit) if steps else digit
 
 

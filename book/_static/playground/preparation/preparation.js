@@ -44,11 +44,11 @@
   function placedIn(found) {
     const { box, ...ink } = cutOut(found.digit);
     const digit = { ...ink, values: inkBytes(ink.values) };
-    const narrow = lenet.thinned(digit);
-    const thin = cutOut(narrow);
-    const fitted = fit(thin.values, thin.width, thin.height);
-    const corner = centred(fitted);
+    const asDrawn = fit(digit);
+    const narrow = lenet.mayBeWide(asDrawn) ? lenet.thinned(digit) : digit;
     const isThinned = narrow !== digit;
+    const fitted = isThinned ? fit(cutOut(narrow)) : asDrawn;
+    const corner = centred(fitted);
     return { ...found, box, isThinned, fitted, corner, field: placed(fitted, corner) };
   }
 
@@ -82,13 +82,13 @@
   }
 
   /* Scale the digit so that its longer side is 20 pixels and its darkest pixel 255. */
-  function fit(digit, width, height) {
+  function fit({ width, height, values }) {
     const factor = BOX / Math.max(width, height);
     const size = {
       width: Math.max(1, roundHalfEven(width * factor)),
       height: Math.max(1, roundHalfEven(height * factor)),
     };
-    const small = lenet.resizeBytes(digit, width, height, size.width, size.height);
+    const small = lenet.resizeBytes(values, width, height, size.width, size.height);
     const darkest = small.reduce((most, value) => Math.max(most, value), 0);
     if (darkest === 0) throw new lenet.NoDigit("specks");
     const fullInk = Math.fround(255 / darkest); // a fine pen fades when it shrinks
