@@ -77,9 +77,9 @@ def test_choosing_reads_no_other_hands(monkeypatch) -> None:
     with pytest.raises(AssertionError, match="final runs"):
         other_hands.run("plain", 0, 60_000, 1, 0.0001)
     monkeypatch.setattr(other_hands, "pictures", refuse)
-    monkeypatch.setattr(other_hands, "rubbish_chosen_by", lambda: 1 - small.images)
+    monkeypatch.setattr(other_hands, "rubbish_chosen_by", lambda: small.images.roll(14, dims=3))
     found = other_hands.in_doubt(LeNet5.from_pretrained("dist"), choose=True)
-    assert found["rubbish_doubted"] > 50  # of 60 digits in a light that is none
+    assert found["rubbish_doubted"] > 30  # of 60 digits torn in two
     assert 40 < found["validation_doubted"] < 100  # 1 % of the right ones, and most wrong ones
     with pytest.raises(AssertionError, match="final runs"):
         other_hands.in_doubt(LeNet5.from_pretrained("dist"), choose=False)

@@ -159,8 +159,8 @@ def recorded() -> pd.DataFrame:
     return rows[rows["network"] == "lenet5-hands"].set_index("kind")
 
 
-# Of the first 40 pictures, or 10 where all but a few are refused. Before it had learned rubbish, the
-# network doubted 14 of the letters and 24 of the scribbles.
+# Of the first 40 pictures, or 10 where nearly all are refused. Before the network had learned
+# rubbish, it doubted a third of the letters.
 SOME = {"letter": (40, 22), "scribble": (40, 26)}
 
 
