@@ -43,7 +43,7 @@ def thinned(ink: np.ndarray) -> np.ndarray:
     radius = WIDE * SIDE / 2
     mask = _shrunk(ink)
     depth = ndimage.distance_transform_edt(mask)
-    if not _goes_through(radius, depth, mask):
+    if not mask.any() or not _goes_through(radius, depth, mask):  # faint: lines too fine for this
         return ink
     too_wide = float(depth.max())
     while too_wide - radius > 0.5:

@@ -161,6 +161,15 @@ def test_strokes_of_a_wide_pen_are_narrowed_and_a_loop_it_filled_is_opened():
         assert holes == 1
 
 
+def test_a_hatched_bar_is_as_dark_as_a_full_one():
+    """Its lines are too fine to be measured, and what is too faint for that is not narrowed."""
+    page = np.full((400, 400), 255, dtype=np.uint8)
+    page[40:360:4, 150:250] = page[40:360, 150] = 0
+    digit = prepare_digit(Image.fromarray(page))
+    assert digit.max() == 255
+    assert digit.any(dim=1).sum() == 20
+
+
 def test_a_path_is_as_good_as_a_picture(digits, tmp_path):
     on_paper(digits[3]).save(tmp_path / "three.png")
     expected = prepare_digit(on_paper(digits[3]))

@@ -24,8 +24,8 @@
   function thinned(digit) {
     let radius = (WIDE * SIDE) / 2;
     const depth = lenet.depths(smallMask(digit));
-    if (!goesThrough(radius, depth)) return digit;
     let tooWide = lenet.extent(depth.values)[1];
+    if (tooWide === 0 || !goesThrough(radius, depth)) return digit; // faint: lines too fine for this
     while (tooWide - radius > 0.5) {
       const middle = (radius + tooWide) / 2;
       if (goesThrough(middle, depth)) radius = middle;
