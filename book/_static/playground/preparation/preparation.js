@@ -166,10 +166,7 @@
 
   /* Shares of ink as bytes; `map` keeps 32-bit floats where they are of 32 bits, as NumPy does. */
   function inkBytes(shares) {
-    return Uint8Array.from(
-      shares.map((share) => share * 255),
-      roundHalfEven,
-    );
+    return new Uint8Array(shares.map((share) => share * 255).map(roundHalfEven)); // from() is slow
   }
 
   function roundHalfEven(value) {
