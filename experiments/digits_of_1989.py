@@ -71,6 +71,7 @@ VARIANTS: dict[str, Variant] = {
     "constant, split anew": Variant("1989, split anew", "constant", rate=CONSTANT),
     "constant, groups": Variant(recipe="constant", network="groups", rate=CONSTANT),
     "constant, random": Variant(recipe="constant", network="random", rate=CONSTANT),
+    "constant, all": Variant(recipe="constant", network="all", rate=CONSTANT),
     "modern": Variant(recipe="modern", passes=60),
     "hidden layer": Variant(recipe="constant", network="hidden layer", rate=CONSTANT),
     "LeNet-1": Variant("1989 in 28x28", network="LeNet-1", passes=30),  # of LeCun et al. 1990, p. 7
@@ -111,6 +112,7 @@ def wiring(name: str, seed: int) -> tuple[tuple[int, ...], ...]:
 
     "ring": eight in a row, as in the package. "groups": three blocks of four, of which each map
     reads two, as in the best-known reproduction. "random": for each map eight drawn from ``seed``.
+    "all": every one of the twelve, which makes the network larger.
     """
     if name == "ring":
         return tuple(tuple(row) for row in H2_TABLE)
@@ -119,6 +121,8 @@ def wiring(name: str, seed: int) -> tuple[tuple[int, ...], ...]:
         return tuple(
             tuple(4 * block + i for block in pairs[row // 4] for i in range(4)) for row in range(12)
         )
+    if name == "all":
+        return (tuple(range(12)),) * 12
     drawn = torch.Generator().manual_seed(seed)
     return tuple(tuple(sorted(torch.randperm(12, generator=drawn)[:8].tolist())) for _ in range(12))
 
