@@ -30,7 +30,7 @@ def trained_further(
     torch.manual_seed(seed)
     model, before = (LeNet5.from_pretrained("dist") for _ in range(2))
     digits = passes.digits
-    images = torch.cat([digits.images, torch.empty(count, *digits.images.shape[1:])])
+    images = torch.cat([digits.images, torch.zeros(count, *digits.images.shape[1:])])
     seen = Digits(images, torch.cat([digits.labels, torch.full((count,), 10)]))
     numbers = iter(range(epochs))
 
