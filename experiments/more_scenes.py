@@ -1,8 +1,8 @@
 """Scenes that the preparation of pictures was not made by: they were thought of afterwards.
 
-Of the first twenty digits in each, only those of three scenes were misread at first: all on a sheet
-seen aslant and beside a telephone's shadow, and some broken strokes. The causes were mended; what
-these scenes say of such pictures is therefore no surprise any more.
+Of the first twenty digits in each, only those of four scenes were misread or refused at first: most
+on a sheet seen aslant, all beside a telephone's shadow, some broken strokes and stained ones. The
+causes were mended; what these scenes say of such pictures is therefore no surprise any more.
 """
 
 from __future__ import annotations

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from photographs import Array, Random, mixed, rules, slanting, taken, written
+import torch
+from photographs import BLACK, WHITE, Array, Random, mixed, rules, slanting, taken, written
 from PIL import Image, ImageDraw, ImageFont
 from recording import RESULTS, provenance
 from scenes import SCENES, drawn
+from torch import Tensor
 
-from lenet_utils import evaluate, load_mnist, predict
+from lenet_utils import Digits, evaluate, load_mnist, predict
 from lenet_utils._files import atomic_path
 from lenet_utils.training import Trained, load_trained
 
@@ -30,7 +32,7 @@ __all__ = [
     "PICTURES",
     "counted",
     "doubted",
-    "doubted_digits",
+    "doubted_images",
     "main",
     "pictures",
 ]
@@ -39,7 +41,7 @@ NETWORKS = ("lenet5-dist", "lenet5-hands")
 PICTURES, DIGITS = 200, 10  # of each kind, and in each scene
 LETTERS = "AEFHKMNRTWXY"  # those that resemble no digit
 SIZE = (240, 320)
-WHITE, BLACK, PAPER = (255,) * 3, (0,) * 3, (225,) * 3
+GREY = (225,) * 3  # of paper
 Picture = Callable[[Array, Random], Image.Image]
 
 
@@ -67,7 +69,7 @@ def gradient(digits: Array, random: Random) -> Image.Image:
 
 
 def ruled(digits: Array, random: Random) -> Image.Image:
-    return taken(mixed(np.zeros(SIZE), PAPER) - rules(50, 70, SIZE, random), random)
+    return taken(mixed(np.zeros(SIZE), GREY) - rules(50, 70, SIZE, random), random)
 
 
 def two_digits(digits: Array, random: Random) -> Image.Image:
@@ -103,16 +105,17 @@ def _is_doubted(picture: Image.Image, trained: Trained) -> bool:
         return True
 
 
-def doubted_digits(trained: Trained) -> float:
-    """Return the share of MNIST's test digits whose reading is in doubt."""
-    result = evaluate(trained.model, load_mnist(for_=trained.model).test)
-    return float((-result.scores.amax(dim=1) > trained.penalty_limit).double().mean())
+def doubted_images(images: Tensor, trained: Trained) -> int:
+    """Return of how many images, in the network's own form, the reading is in doubt."""
+    unread = Digits(images, torch.zeros(len(images), dtype=torch.int64))
+    penalties = -evaluate(trained.model, unread).scores.amax(dim=1)
+    return int((penalties > trained.penalty_limit).sum())
 
 
 def counted(trained: Trained) -> Iterator[dict[str, object]]:
     """Count what is refused or in doubt, of each kind and of digits."""
     digits = load_mnist(for_=trained.model).test
-    of_digits = round(len(digits) * doubted_digits(trained))
+    of_digits = doubted_images(digits.images, trained)
     few = load_mnist(size=28, scaling="unit").test.images[:DIGITS, 0].numpy()
     in_scenes = sum(doubted(drawn(scene, few), trained) for scene in SCENES)
     for kind in KINDS:

@@ -44,7 +44,7 @@ from hands.passes import STEPS, Passes, write_anew
 from hands.redrawing import HAND, PEN, Hand, Pen
 from hands.rubbish import rubbish
 from hands.strokes import Strokes
-from no_digits import KINDS, doubted, pictures
+from no_digits import KINDS, doubted, doubted_images, pictures
 from recording import (
     RESULTS,
     all_training_digits,
@@ -169,17 +169,12 @@ def in_doubt(model: LeNet5, choose: bool) -> dict[str, int]:
     """Count of digits, and of what is none, what has a larger penalty than is usual."""
     mnist = load_mnist(for_=model)
     limit = penalty_limit(model, mnist.validation)
-
-    def beyond(images: Tensor) -> int:
-        labels = torch.zeros(len(images), dtype=torch.int64)
-        return int((-evaluate(model, Digits(images, labels)).scores.amax(dim=1) > limit).sum())
-
-    found = {"rubbish_doubted": beyond(rubbish_chosen_by())}
-    if choose:
-        return found | {"validation_doubted": beyond(mnist.validation.images)}
     one = Trained("of this seed", model, {"penalty_limit": str(limit)})
+    found = {"rubbish_doubted": doubted_images(rubbish_chosen_by(), one)}
+    if choose:
+        return found | {"validation_doubted": doubted_images(mnist.validation.images, one)}
     found |= {f"{kind}_doubted": doubted(pictures(kind), one) for kind in KINDS}
-    return found | {"mnist_doubted": beyond(mnist.test.images)}
+    return found | {"mnist_doubted": doubted_images(mnist.test.images, one)}
 
 
 def trained(passes: Passes, step: str, seed: int, epochs: int, rate: float) -> LeNet5:

@@ -12,12 +12,14 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 __all__ = [
-    *("PAPER", "PEN", "WOOD", "Array", "H", "Light", "Random", "W", "band", "crumpled"),
+    *("BLACK", "PAPER", "PEN", "WHITE", "WOOD", "Array", "H", "Light", "Random", "W", "band"),
+    "crumpled",
     *("dark_corners", "fold", "mixed", "photo", "placed", "resized", "rules", "shadow"),
     *("slanting", "taken", "two_shadows", "wood", "written"),
 ]
 
 H, W = 480, 640
+WHITE, BLACK = (255,) * 3, (0,) * 3
 PAPER, PEN, WOOD = (225, 222, 215), (50, 52, 60), (110, 80, 55)
 Array = NDArray[np.floating]
 Random = np.random.Generator

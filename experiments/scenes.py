@@ -20,7 +20,9 @@ import pandas as pd
 import torch
 from more_scenes import MORE_SCENES
 from photographs import (
+    BLACK,
     PAPER,
+    WHITE,
     WOOD,
     Array,
     H,
@@ -51,7 +53,6 @@ __all__ = ["BEFORE", "SCENES", "counts", "drawn", "main"]
 
 BEFORE = Path(__file__).parent / "scenes_before.csv"
 DIGITS = 100
-WHITE, BLACK = (255,) * 3, (0,) * 3
 Scene = Callable[[Array, Random], Image.Image]
 
 
